@@ -1,0 +1,175 @@
+"""The one tree of errors: what happened, who must act, what to do next.
+
+::
+
+    DuijieError
+    ├── Terminal                      trying again cannot help
+    │   ├── ConfigError      config   a setting or a file is wrong
+    │   │   ├── CredentialError       the system refused the key or password
+    │   │   └── MappingError          a mapping file is wrong (file:line:column)
+    │   ├── DataError        data     this one record is wrong
+    │   │   ├── UnmappedCode          a code has no counterpart yet (对照缺失)
+    │   │   ├── MalformedMessage      the record cannot be read
+    │   │   └── InvalidDocument       the document breaks its schema or a rule
+    │   └── VendorRejected   vendor   the system said no, for a reason a person must settle
+    ├── Transient                     certainly not carried out; trying again may help
+    │   ├── RateLimited      vendor   wait `retry_after` seconds
+    │   ├── VendorBusy       vendor
+    │   ├── TokenExpired     config   refresh, then try again
+    │   ├── NotSent          network  the call never left
+    │   └── JournalBusy      config   the journal is locked or its disk is full
+    └── OutcomeUnknown                it may have been carried out: ask first, never just re-send
+        ├── AnswerLost       network
+        └── AlreadyThere     vendor   the system says our key exists: look it up and compare
+
+Each error carries two voices: `zh` for the people who work with it, `en` for the log. Both end with what to do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+Blame = Literal["config", "data", "vendor", "network"]
+
+__all__ = [
+    "AlreadyThere",
+    "AnswerLost",
+    "Blame",
+    "ConfigError",
+    "CredentialError",
+    "DataError",
+    "DuijieError",
+    "InvalidDocument",
+    "JournalBusy",
+    "MalformedMessage",
+    "MappingError",
+    "NotSent",
+    "OutcomeUnknown",
+    "RateLimited",
+    "Terminal",
+    "TokenExpired",
+    "Transient",
+    "UnmappedCode",
+    "VendorBusy",
+    "VendorRejected",
+]
+
+
+class DuijieError(Exception):
+    """Root. `code` is the vendor's or our own short code, `where` names the record, field or file."""
+
+    blame: ClassVar[Blame] = "config"
+
+    def __init__(self, zh: str, *, en: str = "", code: str = "", where: str = "") -> None:
+        super().__init__(en or zh)
+        self.zh = zh
+        self.en = en or zh
+        self.code = code
+        self.where = where
+
+    def __str__(self) -> str:
+        head = f"[{self.code}] " if self.code else ""
+        tail = f" ({self.where})" if self.where else ""
+        return f"{head}{self.en}{tail}"
+
+
+class Terminal(DuijieError):
+    """Trying again cannot help."""
+
+
+class ConfigError(Terminal):
+    """A setting or a file is wrong."""
+
+
+class CredentialError(ConfigError):
+    """The system refused our credentials."""
+
+
+class MappingError(ConfigError):
+    """A mapping file is wrong; `where` is file:line:column."""
+
+
+class DataError(Terminal):
+    """This one record is wrong."""
+
+    blame = "data"
+
+
+class UnmappedCode(DataError):
+    """A code has no counterpart yet; `kind` and `key` name the missing row of the code table."""
+
+    def __init__(self, kind: str, key: str, *, system: str = "") -> None:
+        super().__init__(
+            f"对照缺失: {kind} “{key}” 在 {system or '对照表'} 中没有对应, 请在对照表中补一行后重放",
+            en=f"no {kind} is mapped for {key!r}; add a row to the code table, then replay",
+            code="UNMAPPED",
+            where=f"{kind}:{key}",
+        )
+        self.kind = kind
+        self.key = key
+
+
+class MalformedMessage(DataError):
+    """The record cannot be read as its stream promises."""
+
+
+class InvalidDocument(DataError):
+    """The document breaks its schema or a business rule."""
+
+
+class VendorRejected(Terminal):
+    """The system said no, for a reason a person must settle."""
+
+    blame = "vendor"
+
+
+class Transient(DuijieError):
+    """Certainly not carried out; trying again may help."""
+
+    blame = "vendor"
+
+
+class RateLimited(Transient):
+    """The system asks us to wait `retry_after` seconds."""
+
+    def __init__(self, zh: str, *, retry_after: float = 1.0, en: str = "", code: str = "", where: str = "") -> None:
+        super().__init__(zh, en=en, code=code, where=where)
+        self.retry_after = retry_after
+
+
+class VendorBusy(Transient):
+    """The system is overloaded or restarting and did nothing."""
+
+
+class TokenExpired(Transient):
+    """The access token is no longer valid."""
+
+    blame = "config"
+
+
+class NotSent(Transient):
+    """No connection could be made: nothing left this machine."""
+
+    blame = "network"
+
+
+class JournalBusy(Transient):
+    """The journal cannot be written now: locked, or its disk is full."""
+
+    blame = "config"
+
+
+class OutcomeUnknown(DuijieError):
+    """It may have been carried out: ask the system before writing again."""
+
+    blame = "network"
+
+
+class AnswerLost(OutcomeUnknown):
+    """The call left and no readable answer came back."""
+
+
+class AlreadyThere(OutcomeUnknown):
+    """The system says a document with our key exists: look it up and compare."""
+
+    blame = "vendor"

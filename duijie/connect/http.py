@@ -1,0 +1,133 @@
+"""HTTP whose failures say whether the call was carried out.
+
+`requests` carries the bytes; this module turns its exceptions into the three kinds that matter: never left (NotSent),
+refused before work began (RateLimited), or left without a readable answer (AnswerLost). Nothing is retried here:
+only `duijie.connect.retry` does, and only what is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+
+from duijie import codec
+from duijie.connect.errors import AnswerLost, ConfigError, NotSent, RateLimited, VendorRejected
+from duijie.connect.services import RateBudget
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 30
+POOL = 32
+TOO_MANY = 429
+
+
+class Http:
+    """One session to one system, within its rate budget."""
+
+    def __init__(self, budget: RateBudget) -> None:
+        self._budget = budget
+        self._session = requests.Session()
+        self._session.trust_env = True
+        self._session.max_redirects = 3
+        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=POOL, max_retries=0)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        answers: tuple[int, ...] = (),
+    ) -> requests.Response:
+        """Send exactly these bytes once. `answers`: statuses ≥ 400 the caller reads itself (a vendor's own envelope).
+
+        Raises NotSent, RateLimited, AnswerLost, VendorRejected (other 4xx) or ConfigError (a URL that is none).
+        """
+        self._budget.take()
+        try:
+            response = self._session.request(
+                method, url, data=body, headers=dict(headers or {}), timeout=(CONNECT_SECONDS, READ_SECONDS)
+            )
+        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
+            raise self._not_sent(url, error) from error
+        except requests.exceptions.ConnectionError as error:
+            raise (self._not_sent(url, error) if _never_left(error) else self._lost(url, error)) from error
+        except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
+            raise ConfigError(f"地址无效: {url}, 请检查连接的 host", en=f"invalid URL {url}", where=url) from error
+        except requests.exceptions.RequestException as error:
+            raise self._lost(url, error) from error
+        return response if response.status_code in answers else _checked(response)
+
+    @staticmethod
+    def _not_sent(url: str, error: Exception) -> NotSent:
+        place = urlsplit(url).netloc
+        return NotSent(
+            f"连不上 {place}, 请求未发出; 将自动重试, 若持续请检查网络与地址",
+            en=f"cannot connect to {place}: {type(error).__name__}; nothing was sent",
+            where=place,
+        )
+
+    @staticmethod
+    def _lost(url: str, error: Exception) -> AnswerLost:
+        place = urlsplit(url).netloc
+        return AnswerLost(
+            f"{place} 的应答丢失, 结果未知; 先查询再决定是否重发",
+            en=f"the answer of {place} was lost ({type(error).__name__}); it will be looked up before anything is re-sent",
+            where=place,
+        )
+
+
+def _never_left(error: requests.exceptions.ConnectionError) -> bool:
+    return "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
+
+
+def _checked(response: requests.Response) -> requests.Response:
+    status = response.status_code
+    place = urlsplit(response.url).netloc
+    if status == TOO_MANY:
+        raise RateLimited(
+            f"{place} 限流, 稍候自动继续",
+            en=f"{place} answers 429; waiting",
+            code="429",
+            where=place,
+            retry_after=_seconds(response.headers.get("Retry-After")),
+        )
+    if status >= 500:
+        raise AnswerLost(
+            f"{place} 返回 {status}, 结果未知; 先查询再决定是否重发",
+            en=f"{place} answered {status}; the outcome is unknown and will be looked up",
+            code=str(status),
+            where=place,
+        )
+    if status >= 400:
+        raise VendorRejected(
+            f"{place} 拒绝请求 ({status}), 请检查地址与权限",
+            en=f"{place} refused the request with {status}; check address and rights",
+            code=str(status),
+            where=place,
+        )
+    return response
+
+
+def _seconds(text: str | None) -> float:
+    return min(float(text), 60.0) if text and text.isdigit() else 1.0
+
+
+def read_json(response: requests.Response) -> Any:
+    """The body as JSON with exact numbers. Raises AnswerLost when it is not JSON: the outcome is then unknown."""
+    try:
+        return codec.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        place = urlsplit(response.url).netloc
+        raise AnswerLost(
+            f"{place} 的应答不是 JSON, 结果未知; 先查询再决定是否重发",
+            en=f"{place} answered something that is not JSON; the outcome is unknown",
+            where=place,
+        ) from error

@@ -1,0 +1,189 @@
+"""The seam every connector fills: streams that can be pulled, sinks that can be written, one spec.
+
+A stream reads raw records; a sink finds and writes payloads that an `*.out.yaml` mapping made. Neither knows the
+journal: whether something must be sent, and whether it may be sent again, is decided by `duijie.deliver`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Protocol
+
+from duijie.codec import Record
+from duijie.connect.connection import Connection
+
+Figures = Mapping[str, Decimal]
+
+
+class Safety(Enum):
+    """Why a sink can be written without doubling anything."""
+
+    NATURAL_KEY = "natural_key"  # the target refuses a second document with our key
+    LOOKUP = "lookup"  # the target accepts doubles: find() before every re-send
+    TOKEN = "token"  # noqa: S105  an idempotency token travels with the call
+    ABSOLUTE = "absolute"  # a figure that overwrites: repeatable, but only the newest counts
+
+
+@dataclass(frozen=True)
+class Window:
+    """What to read: changes with since ≤ modified < until in one partition, or exactly these keys."""
+
+    since: datetime
+    until: datetime
+    partition: str = ""
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """Raw records as the vendor sent them (numbers exact)."""
+
+    records: Sequence[Record]
+
+
+class Stream(Protocol):
+    """Can be pulled. `key` is the field of the raw record that identifies it."""
+
+    name: str
+    entity: str
+    key: str
+
+    def partitions(self) -> Iterable[str]:
+        """Shops or warehouses read apart; [""] where there are none."""
+
+    def read(self, window: Window) -> Iterator[Page]:
+        """Pages of the window, complete and restartable; raises errors of the tree."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the target holds under one of our keys."""
+
+    native_id: str
+    native_no: str
+    figures: Figures
+    raw: Record = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Done:
+    """Written. `raw` is the target's answer, kept as the receipt."""
+
+    native_id: str
+    native_no: str
+    raw: Record = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The target said no to this document: a person must act."""
+
+    code: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The call left and its outcome is not known: find() decides."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True)
+class Later:
+    """Certainly not carried out; may be tried again after so many seconds."""
+
+    zh: str
+    en: str
+    after: float = 1.0
+
+
+Outcome = Done | Refused | Unknown | Later
+
+
+class Sink(Protocol):
+    """Can be written. Payloads are what the out-mapping made; `batch` is how many one write() takes."""
+
+    name: str
+    entity: str
+    safety: Safety
+    batch: int
+
+    def key_of(self, payload: Record) -> str:
+        """The key under which the target will know this payload."""
+
+    def figures_of(self, payload: Record) -> Figures:
+        """The key figures (amounts, quantities) that find() must bring back equal."""
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
+        """What the target holds under these keys; absent keys are absent from the answer."""
+
+    def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
+        """One outcome per payload, in order. Never raises for a single payload's sake."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of the connection form. `target` is where Airflow keeps it: host, login, password or extra."""
+
+    name: str
+    label: str
+    target: str = "extra"
+    secret: bool = False
+    required: bool = True
+    default: Any = None
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything one place must know of a connector: form, secrets, docs, rate budget, version."""
+
+    conn_type: str
+    title: str
+    summary: str
+    settings: tuple[Setting, ...]
+    rate: str  # in the notation of `limits`: "500/minute"
+    api_version: str
+    source: str  # where the vendor documents it
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Something went wrong on a call and was dealt with (a retry, a refreshed token, a wait)."""
+
+    conn_id: str
+    kind: str
+    detail: str
+
+
+Observer = Callable[[Incident], None]
+
+
+class Connector(Protocol):
+    """A connection brought to life."""
+
+    @property
+    def streams(self) -> Mapping[str, Stream]:
+        """By name."""
+
+    @property
+    def sinks(self) -> Mapping[str, Sink]:
+        """By name."""
+
+    def check(self) -> list[tuple[str, str]]:
+        """What `duijie connection test` shows: (what, how it is). Raises errors of the tree."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """What the entry point `duijie.connectors` names: a spec and how to open a connection of its type."""
+
+    spec: Spec
+    open: Callable[[Connection, Any], Connector]

@@ -1,0 +1,1 @@
+"""Local servers that speak the vendors' protocols as strictly as the vendors do. Never imported by the engine."""

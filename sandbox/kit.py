@@ -147,9 +147,13 @@ class Sandbox(ABC):
 
     async def _page(self, request: Request) -> Response:
         wanted = request.query_params.get("collection", "")
-        links = "".join(f'<li><a href="?collection={escape(k)}">{escape(k)}</a> {n}</li>' for k, n in self.store.counts().items())
+        links = "".join(
+            f'<li><a href="?collection={escape(k)}">{escape(k)}</a> {n}</li>' for k, n in self.store.counts().items()
+        )
         rows = "".join(f"<pre>{escape(codec.encode(row).decode())}</pre>" for row in self.store.all(wanted)[-50:])
-        head = f"<!doctype html><meta charset=utf-8><title>{escape(self.name)} sandbox</title><h1>{escape(self.name)}</h1>"
+        head = (
+            f"<!doctype html><meta charset=utf-8><title>{escape(self.name)} sandbox</title><h1>{escape(self.name)}</h1>"
+        )
         return HTMLResponse(f"{head}<ul>{links}</ul>{rows}")
 
 

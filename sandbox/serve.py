@@ -31,7 +31,13 @@ def build(name: str, store: Store) -> Sandbox:
 def server(sandbox: Sandbox, port: int) -> uvicorn.Server:
     """A uvicorn server for one sandbox on 127.0.0.1."""
     config = uvicorn.Config(
-        sandbox.app(), host="127.0.0.1", port=port, log_level="critical", access_log=False, lifespan="off", timeout_keep_alive=60
+        sandbox.app(),
+        host="127.0.0.1",
+        port=port,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        timeout_keep_alive=60,
     )
     return uvicorn.Server(config)
 
@@ -74,6 +80,8 @@ class Running:
             time.sleep(0.01)
         return f"http://127.0.0.1:{self.port}"
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._server.should_exit = True
         self._thread.join(10)

@@ -19,7 +19,9 @@ class Store:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute("CREATE TABLE IF NOT EXISTS record (collection TEXT, key TEXT, body BLOB, PRIMARY KEY (collection, key))")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS record (collection TEXT, key TEXT, body BLOB, PRIMARY KEY (collection, key))"
+        )
         self._data: dict[str, dict[str, Record]] = {}
         for collection, key, body in self._db.execute("SELECT collection, key, body FROM record ORDER BY rowid"):
             self._data.setdefault(collection, {})[key] = codec.decode(body)
@@ -39,7 +41,9 @@ class Store:
     def put(self, collection: str, key: str, record: Record) -> None:
         """Insert or overwrite, durable before it returns."""
         self._data.setdefault(collection, {})[key] = record
-        self._db.execute("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", (collection, key, codec.encode_ordered(record)))
+        self._db.execute(
+            "INSERT OR REPLACE INTO record VALUES (?, ?, ?)", (collection, key, codec.encode_ordered(record))
+        )
 
     def put_many(self, collection: str, records: dict[str, Record]) -> None:
         """Insert or overwrite many in one transaction."""

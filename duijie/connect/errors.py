@@ -92,7 +92,7 @@ class MappingError(ConfigError):
 class DataError(Terminal):
     """This one record is wrong."""
 
-    blame = "data"
+    blame: ClassVar[Blame] = "data"
 
 
 class UnmappedCode(DataError):
@@ -120,13 +120,13 @@ class InvalidDocument(DataError):
 class VendorRejected(Terminal):
     """The system said no, for a reason a person must settle."""
 
-    blame = "vendor"
+    blame: ClassVar[Blame] = "vendor"
 
 
 class Transient(DuijieError):
     """Certainly not carried out; trying again may help."""
 
-    blame = "vendor"
+    blame: ClassVar[Blame] = "vendor"
 
 
 class RateLimited(Transient):
@@ -144,25 +144,25 @@ class VendorBusy(Transient):
 class TokenExpired(Transient):
     """The access token is no longer valid."""
 
-    blame = "config"
+    blame: ClassVar[Blame] = "config"
 
 
 class NotSent(Transient):
     """No connection could be made: nothing left this machine."""
 
-    blame = "network"
+    blame: ClassVar[Blame] = "network"
 
 
 class JournalBusy(Transient):
     """The journal cannot be written now: locked, or its disk is full."""
 
-    blame = "config"
+    blame: ClassVar[Blame] = "config"
 
 
 class OutcomeUnknown(DuijieError):
     """It may have been carried out: ask the system before writing again."""
 
-    blame = "network"
+    blame: ClassVar[Blame] = "network"
 
 
 class AnswerLost(OutcomeUnknown):
@@ -172,4 +172,4 @@ class AnswerLost(OutcomeUnknown):
 class AlreadyThere(OutcomeUnknown):
     """The system says a document with our key exists: look it up and compare."""
 
-    blame = "vendor"
+    blame: ClassVar[Blame] = "vendor"

@@ -72,7 +72,9 @@ class TokenStore:
         target = self._folder / f"{conn_id}.json"
         draft = target.with_suffix(f".{os.getpid()}")
         draft.touch(mode=0o600)
-        draft.write_bytes(codec.encode({"value": token.value, "expires_at": int(token.expires_at), "extra": token.extra}))
+        draft.write_bytes(
+            codec.encode({"value": token.value, "expires_at": int(token.expires_at), "extra": token.extra})
+        )
         draft.replace(target)
 
 

@@ -20,7 +20,9 @@ class Soap:
 
     def __init__(self, wsdl: str, budget: RateBudget, session: requests.Session | None = None) -> None:
         self._budget = budget
-        transport = Transport(session=session or requests.Session(), timeout=CONNECT_SECONDS, operation_timeout=READ_SECONDS)
+        transport = Transport(
+            session=session or requests.Session(), timeout=CONNECT_SECONDS, operation_timeout=READ_SECONDS
+        )
         settings = zeep.Settings(strict=False, forbid_dtd=True, forbid_entities=True, forbid_external=True)
         self._client = zeep.Client(wsdl, transport=transport, settings=settings)
 
@@ -30,7 +32,9 @@ class Soap:
         try:
             return getattr(self._client.service, operation)(*arguments, **named)
         except Fault as fault:
-            raise VendorRejected(f"对方拒绝: {fault.message}", en=f"SOAP fault: {fault.message}", code=str(fault.code)) from fault
+            raise VendorRejected(
+                f"对方拒绝: {fault.message}", en=f"SOAP fault: {fault.message}", code=str(fault.code)
+            ) from fault
         except requests.exceptions.ConnectTimeout as error:
             raise NotSent("连不上 SOAP 服务, 请求未发出", en="cannot connect to the SOAP service") from error
         except (requests.exceptions.RequestException, ZeepError) as error:

@@ -16,9 +16,11 @@ def parse(text: bytes) -> etree._Element:
         raise MalformedMessage(
             f"XML 无法解析: {error}, 请向对方核对报文", en=f"the XML cannot be parsed: {error}", code="XML"
         ) from error
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]
         raise MalformedMessage(
-            "XML 含有 DTD, 出于安全拒收", en="the XML carries a document type declaration and is refused", code="XML-DTD"
+            "XML 含有 DTD, 出于安全拒收",
+            en="the XML carries a document type declaration and is refused",
+            code="XML-DTD",
         )
     return root
 

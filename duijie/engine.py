@@ -1,0 +1,184 @@
+"""Runs one step of one flow: the same function for the command line, an Airflow task and an always-on worker.
+
+Whatever goes wrong is written down (run, work item, alert) before it is raised, so that nothing depends on who was
+watching.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert, update
+
+from duijie import codec
+from duijie.alerts.sending import send_waiting
+from duijie.connect.connection import Connection, find_connection
+from duijie.connect.errors import ConfigError, DuijieError, JournalBusy
+from duijie.connect.protocol import Connector, Incident, Sink, Stream
+from duijie.connect.registry import open_connection, secret_values
+from duijie.connect.secrets import mask_text
+from duijie.connect.services import Services
+from duijie.deliver import Delivering
+from duijie.derive.making import make
+from duijie.flow import Alert, Deliver, Derive, Flow, Poll, Pull, Reconcile, Step
+from duijie.journal import Journal, deliveries, documents, work
+from duijie.journal.inbox import Source
+from duijie.journal.lookup import JournalLookup
+from duijie.journal.tables import incident, run
+from duijie.mapping import Mapping as FieldMapping
+from duijie.mapping import load_mapping
+from duijie.pull import Refinery, read, read_keys
+from duijie.reconcile import compare_pairs
+
+Counts = Counter[str]
+ROOT = Path(__file__).parent.parent
+
+
+class Engine:
+    """The journal, the connections and the mappings, brought together for one process."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        connections: Callable[[str], Connection] = find_connection,
+        root: Path = ROOT,
+    ) -> None:
+        self.journal = journal
+        self.root = root
+        self._find_connection = connections
+        self._open: dict[str, Connector] = {}
+        self._secrets: dict[str, tuple[str, ...]] = {}
+
+    @cached_property
+    def services(self) -> Services:
+        """Tokens, budgets and the observer that keeps incidents in the journal."""
+        return Services.default(self._observe)
+
+    def run(self, flow: Flow, step: Step) -> dict[str, int]:
+        """Run one step; returns its counts. Raises errors of the tree after recording them."""
+        run_id = self._begin(flow, step)
+        try:
+            counts = self._dispatch(flow, step)
+        except DuijieError as error:
+            self._failed(flow, step, run_id, error)
+            raise
+        self._end(run_id, counts, "")
+        return dict(counts)
+
+    def connector(self, conn_id: str) -> Connector:
+        """A live connector, opened once per process."""
+        if conn_id not in self._open:
+            connection = self._find_connection(conn_id)
+            self._secrets[conn_id] = secret_values(connection)
+            self._open[conn_id] = open_connection(connection, self.services)
+        return self._open[conn_id]
+
+    def stream(self, conn_id: str, name: str) -> Stream:
+        """A stream by name. Raises ConfigError naming those there are."""
+        return _named(self.connector(conn_id).streams, name, f"{conn_id} 的数据流")
+
+    def sink(self, conn_id: str, name: str) -> Sink:
+        """A sink by name. Raises ConfigError naming those there are."""
+        return _named(self.connector(conn_id).sinks, name, f"{conn_id} 的写入口")
+
+    def mapping(self, name: str) -> FieldMapping:
+        """A mapping by its name below mappings/. Raises MappingError."""
+        return load_mapping(self.root / "mappings" / f"{name}.yaml")
+
+    def _dispatch(self, flow: Flow, step: Step) -> Counts:
+        match step:
+            case Pull():
+                return self._pull(flow, step)
+            case Poll():
+                return self._poll(flow, step)
+            case Derive():
+                return make(self.journal, flow.flow, step, self.root / "mappings")
+            case Deliver():
+                return self._deliver(flow, step)
+            case Reconcile():
+                return compare_pairs(self.journal, step.pairs, self.stream, self.root / "mappings")
+            case Alert():
+                return send_waiting(self.journal)
+
+    def _pull(self, flow: Flow, step: Pull) -> Counts:
+        mapping = self.mapping(step.mapping)
+        stream = self.stream(step.connection, step.stream)
+        refinery = Refinery(self.journal, flow.flow, stream.entity, mapping, self._lookup(step.connection))
+        counts: Counts = Counter()
+        try:
+            counts += read(self.journal, step, stream, self.journal.now())
+        finally:
+            counts += refinery.run(Source(step.connection, step.stream), step.settings)
+        return counts
+
+    def _poll(self, flow: Flow, step: Poll) -> Counts:
+        mapping = self.mapping(step.mapping)
+        stream = self.stream(step.connection, step.stream)
+        refinery = Refinery(self.journal, flow.flow, stream.entity, mapping, self._lookup(step.connection))
+        counts: Counts = Counter()
+        if keys := self.outstanding(step):
+            counts += read_keys(self.journal, step, stream, keys, self.journal.now())
+            counts += refinery.run(Source(step.connection, step.stream), step.settings)
+        counts["outstanding"] = len(self.outstanding(step))
+        return counts
+
+    def outstanding(self, step: Poll) -> list[str]:
+        """Target keys delivered to the step's sink whose result document is missing or not final."""
+        final = {
+            one.body["request_no"]
+            for one in documents.current(self.journal, step.entity)
+            if one.body["status"] not in step.open_states
+        }
+        return [key for _, key in deliveries.keys_done(self.journal, step.sink) if key not in final]
+
+    def _deliver(self, flow: Flow, step: Deliver) -> Counts:
+        mapping = self.mapping(step.mapping)
+        sink = self.sink(step.connection, step.sink)
+        route = Delivering(self.journal, flow.flow, step, sink, mapping, self._lookup(step.connection))
+        return route.run()
+
+    def _lookup(self, conn_id: str) -> JournalLookup:
+        return JournalLookup(self.journal, conn_id)
+
+    def _observe(self, seen: Incident) -> None:
+        detail = mask_text(seen.detail, self._secrets.get(seen.conn_id, ()))
+        row = {"connection": seen.conn_id, "kind": seen.kind, "detail": detail, "at": self.journal.now()}
+        with self.journal.writing() as tx:
+            tx.execute(insert(incident).values(**row))
+
+    def _begin(self, flow: Flow, step: Step) -> int:
+        row = {"flow": flow.flow, "step": step.name, "started_at": self.journal.now()}
+        with self.journal.writing() as tx:
+            return int(tx.execute(insert(run).values(**row).returning(run.c.id)).scalar_one())
+
+    def _end(self, run_id: int, counts: Mapping[str, int], problem: str) -> None:
+        values = {"ended_at": self.journal.now(), "counts": codec.encode(counts).decode(), "problem": problem}
+        with self.journal.writing() as tx:
+            tx.execute(update(run).where(run.c.id == run_id).values(**values))
+
+    def _failed(self, flow: Flow, step: Step, run_id: int, error: DuijieError) -> None:
+        if isinstance(error, JournalBusy):
+            return
+        self._end(run_id, {}, error.zh)
+        with self.journal.writing() as tx:
+            if isinstance(error, ConfigError):
+                finding = work.finding_for(error, f"{flow.flow}.{step.name}:{error.code or error.where}")
+                work.open_item(tx, self.journal, flow.flow, finding)
+            else:
+                title = f"流程 {flow.title} 的步骤 {step.name} 失败"
+                work.raise_alert(tx, self.journal, f"step|{flow.flow}|{step.name}", "重要", title, error.zh)
+
+
+def _named(known: Mapping[str, Any], name: str, what: str) -> Any:
+    if name in known:
+        return known[name]
+    raise ConfigError(
+        f"{what}中没有 {name}, 可选: {', '.join(known)}",
+        en=f"{name} is not one of {', '.join(known)}",
+        where=name,
+    )

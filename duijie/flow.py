@@ -1,0 +1,138 @@
+"""Flows as data: stream → mapping → documents → sinks, with schedule, windows, limits, routing.
+
+One YAML file each under dags/flows; the shape is checked strictly and `schemas/flow.json` is made from these classes.
+A step is one of the four verbs (pull, derive, deliver, reconcile), `poll` (a pull of the keys that we still wait
+for) or `alert`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from duijie.connect.errors import ConfigError
+
+
+class Pull(msgspec.Struct, tag_field="verb", tag="pull", forbid_unknown_fields=True, frozen=True):
+    """Read a stream into the inbox and map it to documents. `until` bounds a closed period; else now − lag."""
+
+    name: str
+    connection: str
+    stream: str
+    mapping: str
+    since: datetime
+    until: datetime | None = None
+    window_minutes: int = 1440
+    overlap_minutes: int = 5
+    lag_seconds: int = 0
+    settings: dict[str, Any] = {}  # noqa: RUF012  msgspec copies mutable defaults
+
+    @property
+    def window(self) -> timedelta:
+        """The longest window that is read at once."""
+        return timedelta(minutes=self.window_minutes)
+
+
+class Poll(msgspec.Struct, tag_field="verb", tag="poll", forbid_unknown_fields=True, frozen=True):
+    """Read back the keys delivered to a sink whose result documents are not final yet."""
+
+    name: str
+    connection: str
+    stream: str
+    mapping: str
+    sink: str
+    entity: str
+    open_states: tuple[str, ...] = ("issuing",)
+    every_seconds: int = 3
+    settings: dict[str, Any] = {}  # noqa: RUF012
+
+
+class Derive(msgspec.Struct, tag_field="verb", tag="derive", forbid_unknown_fields=True, frozen=True):
+    """Make documents of documents by a rule of mappings/rules."""
+
+    name: str
+    make: str
+    rule: str = ""
+    settings: dict[str, Any] = {}  # noqa: RUF012
+
+
+class Deliver(msgspec.Struct, tag_field="verb", tag="deliver", forbid_unknown_fields=True, frozen=True):
+    """Bring every current document of an entity into a sink. `where`: field → values that are routed there."""
+
+    name: str
+    connection: str
+    sink: str
+    entity: str
+    mapping: str
+    where: dict[str, tuple[str, ...]] = {}  # noqa: RUF012
+    batch: int = 200
+    settings: dict[str, Any] = {}  # noqa: RUF012
+
+
+class Reconcile(msgspec.Struct, tag_field="verb", tag="reconcile", forbid_unknown_fields=True, frozen=True):
+    """Read both sides of a pair again and name every difference."""
+
+    name: str
+    pairs: tuple[str, ...]
+
+
+class Alert(msgspec.Struct, tag_field="verb", tag="alert", forbid_unknown_fields=True, frozen=True):
+    """Send the alerts that wait in the journal."""
+
+    name: str
+
+
+Step = Pull | Poll | Derive | Deliver | Reconcile | Alert
+
+
+class Flow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One flow file. `after` names flows whose results it needs; `schedule` is a cron line or empty."""
+
+    flow: str
+    title: str
+    steps: tuple[Step, ...]
+    schedule: str = ""
+    owner: str = "运维"
+
+    def step(self, name: str) -> Step:
+        """A step by its name. Raises ConfigError."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise ConfigError(
+            f"流程 {self.flow} 没有步骤 {name}, 可选: {', '.join(step.name for step in self.steps)}",
+            en=f"flow {self.flow} has no step {name}",
+            where=f"{self.flow}.{name}",
+        )
+
+
+def load_flow(path: Path) -> Flow:
+    """Read one flow file. Raises ConfigError naming the file, the place in it and what was expected."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        flow = msgspec.convert(data, Flow)
+    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+        raise ConfigError(
+            f"流程文件 {path} 有误: {error}, 请按 schemas/flow.json 更正",
+            en=f"the flow file {path} is wrong: {error}",
+            where=str(path),
+        ) from error
+    names = [step.name for step in flow.steps]
+    doubled = {name for name in names if names.count(name) > 1}
+    if doubled:
+        raise ConfigError(
+            f"流程文件 {path} 的步骤重名: {', '.join(sorted(doubled))}",
+            en=f"{path}: step names are used twice: {', '.join(sorted(doubled))}",
+            where=str(path),
+        )
+    return flow
+
+
+def load_flows(folder: Path) -> dict[str, Flow]:
+    """Every flow of a folder by name. Raises ConfigError for the first wrong file."""
+    flows = [load_flow(path) for path in sorted(folder.glob("*.yaml"))]
+    return {flow.flow: flow for flow in flows}

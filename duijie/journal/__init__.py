@@ -1,0 +1,9 @@
+"""The journal holds all state: messages, documents, deliveries, code tables, links, cursors, work items, alerts.
+
+Airflow decides when something runs, never what is true; it may lose, repeat or reorder runs and nothing is lost or
+doubled, because every decision is a row here and every transition one transaction.
+"""
+
+from duijie.journal.journal import Journal
+
+__all__ = ["Journal"]

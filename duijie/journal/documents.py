@@ -1,0 +1,165 @@
+"""Documents: canonical records by entity, key and version; only a changed content makes a new version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection as Transaction
+from sqlalchemy import func, insert, select, update
+
+from duijie import codec
+from duijie.codec import Record
+from duijie.journal.journal import Journal
+from duijie.journal.tables import derived, document, link
+
+FEN = 100
+AMOUNT_FIELDS = ("gross", "amount", "debit")
+
+
+@dataclass(frozen=True)
+class Document:
+    """One version of a canonical record."""
+
+    id: int
+    entity: str
+    key: str
+    version: int
+    body: Record
+
+    @classmethod
+    def of(cls, row: Any) -> Document:
+        """From a row of (id, entity, key, version, body)."""
+        return cls(row.id, row.entity, row.key, row.version, codec.decode(row.body))
+
+
+_COLUMNS = (document.c.id, document.c.entity, document.c.key, document.c.version, document.c.body)
+
+
+def fen(value: Any) -> int:
+    """A money amount as integer fen. Raises ValueError for a fraction of a fen."""
+    cents = Decimal(value) * FEN
+    if cents != cents.to_integral_value():
+        raise ValueError(f"{value} has fractions of a fen")
+    return int(cents)
+
+
+def yuan(cents: int | None) -> Decimal:
+    """Integer fen as yuan with two places."""
+    return (Decimal(cents or 0) / FEN).quantize(Decimal("0.01"))
+
+
+def amount_of(body: Record) -> int:
+    """The document's own total in fen, 0 where it has none."""
+    return next((fen(body[name]) for name in AMOUNT_FIELDS if body.get(name) is not None), 0)
+
+
+def put(tx: Transaction, journal: Journal, entity: str, body: Record, origin: tuple[int | None, str]) -> int | None:
+    """Store a document; returns its id, or None when nothing changed or a newer version is already there.
+
+    `origin` is (message id, mapping name and version).
+    """
+    key, hashed = str(body["key"]), codec.digest(body)
+    where = (document.c.entity == entity, document.c.key == key, document.c.current)
+    old = tx.execute(select(document.c.id, document.c.version, document.c.hash, document.c.body).where(*where)).first()
+    if old is not None and (old.hash == hashed or _older(body, old.body)):
+        return None
+    if old is not None:
+        tx.execute(update(document).where(document.c.id == old.id).values(current=False))
+    row = {
+        "entity": entity,
+        "key": key,
+        "version": old.version + 1 if old is not None else 1,
+        "current": True,
+        "hash": hashed,
+        "body": codec.encode(body),
+        "amount": amount_of(body),
+        "message_id": origin[0],
+        "mapping": origin[1],
+        "created_at": journal.now(),
+    }
+    return int(tx.execute(insert(document).values(**row).returning(document.c.id)).scalar_one())
+
+
+def _older(body: Record, kept: bytes) -> bool:
+    mine, theirs = body.get("modified_at"), codec.decode(kept).get("modified_at")
+    return bool(mine and theirs and mine < theirs)
+
+
+def current(journal: Journal, entity: str, batch: int = 1000) -> Iterator[Document]:
+    """Every current document of an entity, oldest first, in batches that keep memory flat."""
+    after = 0
+    while True:
+        query = select(*_COLUMNS).where(document.c.entity == entity, document.c.current, document.c.id > after)
+        with journal.reading() as tx:
+            rows = tx.execute(query.order_by(document.c.id).limit(batch)).all()
+        if not rows:
+            return
+        yield from map(Document.of, rows)
+        after = rows[-1].id
+
+
+def get(journal: Journal, entity: str, key: str) -> Document | None:
+    """The current version, or None."""
+    query = select(*_COLUMNS).where(document.c.entity == entity, document.c.key == key, document.c.current)
+    with journal.reading() as tx:
+        row = tx.execute(query).first()
+    return Document.of(row) if row else None
+
+
+def by_ids(tx: Transaction, ids: Iterable[int]) -> dict[int, Document]:
+    """Documents by id."""
+    rows = tx.execute(select(*_COLUMNS).where(document.c.id.in_(list(ids))))
+    return {row.id: Document.of(row) for row in rows}
+
+
+def not_yet_derived(journal: Journal, rule: str, entity: str) -> list[Document]:
+    """Current documents of an entity that a rule has not used yet."""
+    used = select(derived.c.key).where(derived.c.rule == rule, derived.c.entity == entity)
+    query = select(*_COLUMNS).where(document.c.entity == entity, document.c.current, document.c.key.not_in(used))
+    with journal.reading() as tx:
+        return [Document.of(row) for row in tx.execute(query.order_by(document.c.key))]
+
+
+def mark_derived(tx: Transaction, rule: str, sources: Iterable[Document], result_key: str) -> None:
+    """Say that a rule used these documents; a second use breaks the primary key and rolls everything back."""
+    rows = [
+        {"rule": rule, "entity": s.entity, "key": s.key, "document_id": s.id, "result_key": result_key} for s in sources
+    ]
+    if rows:
+        tx.execute(insert(derived), rows)
+
+
+def derived_count(journal: Journal, rule: str) -> dict[str, int]:
+    """How many results a rule has made, by the group part of their keys (all but the supplement number)."""
+    query = select(derived.c.result_key).where(derived.c.rule == rule).distinct()
+    counts: dict[str, int] = {}
+    with journal.reading() as tx:
+        for (key,) in tx.execute(query):
+            group = str(key).rpartition(":")[0]
+            counts[group] = counts.get(group, 0) + 1
+    return counts
+
+
+def connect(tx: Transaction, journal: Journal, kind: str, source: Document, target: tuple[str, str, int]) -> None:
+    """Link (联查) a document to (entity, key, amount in fen); a link is made once."""
+    entity, key, amount = target
+    row = {
+        "kind": kind,
+        "from_entity": source.entity,
+        "from_key": source.key,
+        "to_entity": entity,
+        "to_key": key,
+        "amount": amount,
+        "created_at": journal.now(),
+    }
+    tx.execute(journal.insert_new(link).values(**row))
+
+
+def count(journal: Journal) -> dict[str, int]:
+    """Current documents by entity."""
+    query = select(document.c.entity, func.count()).where(document.c.current).group_by(document.c.entity)
+    with journal.reading() as tx:
+        return {entity: number for entity, number in tx.execute(query)}

@@ -1,0 +1,151 @@
+"""Work items 待处理 and alerts: what people must do, written in the transaction of what it reports.
+
+One open work item per subject gathers every record it holds up, so that fixing one unmapped code releases all of
+them. An alert is deduplicated the same way: a second occurrence raises the count of the open one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection as Transaction
+from sqlalchemy import insert, select, update
+
+from duijie.connect.errors import (
+    ConfigError,
+    CredentialError,
+    DuijieError,
+    MalformedMessage,
+    MappingError,
+    UnmappedCode,
+    VendorRejected,
+)
+from duijie.journal.journal import Journal
+from duijie.journal.tables import alert, work_item, work_item_record
+
+OWNERS = {
+    "unmapped": "运营",
+    "malformed": "工程师",
+    "invalid": "运营",
+    "rejected": "会计",
+    "conflict": "会计",
+    "credential": "运维",
+    "config": "工程师",
+    "invoice": "开票员",
+}
+NEXT_STEPS = {
+    "unmapped": "在商品档案或对照表中补上该编码, 然后点“重放”: 所有等待的单据一次放行",
+    "malformed": "查看原始报文, 请对方更正后重新推送; 原文已保留",
+    "invalid": "按原因更正源单据或映射, 然后重放",
+    "rejected": "按对方给出的原因更正, 然后重放",
+    "conflict": "目标系统中已有同号单据但金额不同, 请人工核对, 系统不会覆盖",
+    "credential": "更新该连接的密钥或重新授权, 然后点“恢复”",
+    "config": "按提示的文件与行号更正映射或配置",
+    "invoice": "按原因更正抬头、税号或商品编码后重新申请",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What to open a work item for."""
+
+    kind: str
+    subject: str
+    reason: str
+
+
+def finding_for(error: DuijieError, subject: str) -> Finding:
+    """The work item that an error asks for; `subject` is used where the error itself names none."""
+    if isinstance(error, UnmappedCode):
+        return Finding("unmapped", f"{error.kind}:{error.key}", error.zh)
+    if isinstance(error, CredentialError):
+        return Finding("credential", subject, error.zh)
+    kinds: tuple[tuple[type[DuijieError], str], ...] = (
+        (MappingError, "config"),
+        (ConfigError, "config"),
+        (MalformedMessage, "malformed"),
+        (VendorRejected, "rejected"),
+    )
+    kind = next((kind for cls, kind in kinds if isinstance(error, cls)), "invalid")
+    where = f" ({error.where})" if error.where else ""
+    return Finding(kind, subject, f"{error.zh}{where}")
+
+
+def open_item(
+    tx: Transaction, journal: Journal, flow: str, finding: Finding, records: Iterable[tuple[str, str, int]] = ()
+) -> int:
+    """Open or find the item for a subject and add the (entity, key, amount in fen) that it holds up."""
+    subject = finding.subject[:300]
+    open_subject = f"{finding.kind}|{subject}"
+    row = {
+        "kind": finding.kind,
+        "subject": subject,
+        "open_subject": open_subject,
+        "flow": flow,
+        "reason": finding.reason,
+        "next_step": NEXT_STEPS.get(finding.kind, NEXT_STEPS["invalid"]),
+        "owner": OWNERS.get(finding.kind, "运维"),
+        "created_at": journal.now(),
+    }
+    is_new = tx.execute(journal.insert_new(work_item).values(**row).returning(work_item.c.id)).scalar_one_or_none()
+    item_id = is_new or tx.execute(select(work_item.c.id).where(work_item.c.open_subject == open_subject)).scalar_one()
+    held = [{"work_item_id": item_id, "entity": e, "key": k[:200], "amount": a} for e, k, a in records]
+    if held:
+        tx.execute(journal.insert_new(work_item_record), held)
+    if is_new:
+        raise_alert(tx, journal, f"work|{open_subject}", "重要", f"待处理: {finding.reason}", row["next_step"])
+    return int(item_id)
+
+
+def close_items(tx: Transaction, journal: Journal, ids: Sequence[int], who: str, resolution: str) -> int:
+    """Close items; their alerts become recovery notices."""
+    query = select(work_item.c.id, work_item.c.open_subject).where(work_item.c.id.in_(ids))
+    rows = tx.execute(query.where(work_item.c.state != "closed")).all()
+    for row in rows:
+        recovered(tx, journal, f"work|{row.open_subject}")
+        done = {"state": "closed", "open_subject": None, "closed_at": journal.now()}
+        tx.execute(
+            update(work_item).where(work_item.c.id == row.id).values(**done, closed_by=who, resolution=resolution)
+        )
+    return len(rows)
+
+
+def release_records(tx: Transaction, journal: Journal, entity: str, keys: Sequence[str]) -> None:
+    """Records that went through after all: take them off open items, close items that hold nothing any more."""
+    still_open = select(work_item.c.id).where(work_item.c.state != "closed")
+    held = select(work_item_record.c.work_item_id).where(
+        work_item_record.c.entity == entity,
+        work_item_record.c.key.in_(list(keys)),
+        work_item_record.c.work_item_id.in_(still_open),
+    )
+    touched = list(tx.execute(held.distinct()).scalars())
+    for item_id in touched:
+        mine = (work_item_record.c.work_item_id == item_id, work_item_record.c.entity == entity)
+        tx.execute(work_item_record.delete().where(*mine, work_item_record.c.key.in_(list(keys))))
+        left = tx.execute(
+            select(work_item_record.c.key).where(work_item_record.c.work_item_id == item_id).limit(1)
+        ).first()
+        if left is None:
+            close_items(tx, journal, [item_id], "duijie", "重放后全部通过")
+
+
+def raise_alert(tx: Transaction, journal: Journal, dedupe: str, level: str, title: str, body: object) -> None:
+    """Raise an alert, or count one more of the same."""
+    row = {"dedupe": dedupe[:300], "open_dedupe": dedupe[:300], "level": level, "title": title, "body": str(body)}
+    fresh = journal.insert_new(alert).values(**row, created_at=journal.now()).returning(alert.c.id)
+    if tx.execute(fresh).scalar_one_or_none() is None:
+        tx.execute(update(alert).where(alert.c.open_dedupe == dedupe[:300]).values(count=alert.c.count + 1))
+
+
+def recovered(tx: Transaction, journal: Journal, dedupe: str) -> None:
+    """Close an open alert; if it was sent, a recovery notice waits to be sent."""
+    row = tx.execute(
+        select(alert.c.id, alert.c.state, alert.c.title).where(alert.c.open_dedupe == dedupe[:300])
+    ).first()
+    if row is None:
+        return
+    tx.execute(update(alert).where(alert.c.id == row.id).values(state="recovered", open_dedupe=None))
+    if row.state == "sent":
+        notice = {"dedupe": f"recovered|{row.id}", "level": "恢复", "title": f"已恢复: {row.title}", "body": "无需处理"}
+        tx.execute(insert(alert).values(**notice, created_at=journal.now()))

@@ -1,0 +1,144 @@
+"""pull: what a vendor sent goes into the inbox as sent, once; then a mapping makes documents of it.
+
+The two halves are apart on purpose. Storing depends on the vendor only, so nothing is lost to a wrong mapping;
+mapping is a pure function of what is stored, so a corrected mapping can be replayed. A record that cannot be mapped
+is kept, becomes a work item with its reason, and stops nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from duijie import codec
+from duijie.codec import Record
+from duijie.connect.errors import DataError, DuijieError, InvalidDocument, MalformedMessage, UnmappedCode
+from duijie.connect.protocol import Stream, Window
+from duijie.flow import Poll, Pull
+from duijie.journal import Journal, documents, inbox, work
+from duijie.journal.inbox import Message, Source
+from duijie.mapping import Lookup, Mapping
+from duijie.schemas import check
+
+BATCH = 500
+STATES = {UnmappedCode: "blocked", MalformedMessage: "malformed"}
+Counts = Counter[str]
+
+
+def read(journal: Journal, step: Pull, stream: Stream, now: datetime) -> Counts:
+    """Read every partition up to `until` (or now − lag); a failing partition never moves another's cursor."""
+    counts: Counts = Counter()
+    failures: list[DuijieError] = []
+    for part in stream.partitions():
+        source = Source(step.connection, step.stream, part)
+        try:
+            counts += _read_partition(journal, step, stream, source, now)
+        except DuijieError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return counts
+
+
+def _read_partition(journal: Journal, step: Pull, stream: Stream, source: Source, now: datetime) -> Counts:
+    counts: Counts = Counter()
+    for window in windows(step, inbox.position(journal, source), source.part, now):
+        for page in stream.read(window):
+            counts["read"] += len(page.records)
+            counts["new_messages"] += inbox.store(journal, source, stream.key, page.records)
+        inbox.advance(journal, source, window.until)
+    return counts
+
+
+def windows(step: Pull, position: datetime | None, part: str, now: datetime) -> Iterator[Window]:
+    """The windows still to read: from a little before the cursor, each at most as long as the vendor allows."""
+    end = min(now - timedelta(seconds=step.lag_seconds), step.until or now)
+    since = max(step.since, (position or step.since) - timedelta(minutes=step.overlap_minutes))
+    while since < end:
+        until = min(since + step.window, end)
+        yield Window(since, until, part)
+        since = until
+
+
+def read_keys(journal: Journal, step: Poll, stream: Stream, keys: Sequence[str], now: datetime) -> Counts:
+    """Read exactly these keys."""
+    source = Source(step.connection, step.stream)
+    counts: Counts = Counter()
+    for page in stream.read(Window(now, now, keys=tuple(keys))):
+        counts["read"] += len(page.records)
+        counts["new_messages"] += inbox.store(journal, source, stream.key, page.records)
+    return counts
+
+
+class Refinery:
+    """Turns stored messages of one stream into documents through one mapping."""
+
+    def __init__(self, journal: Journal, flow: str, entity: str, mapping: Mapping, lookup: Lookup) -> None:
+        self._journal = journal
+        self._flow = flow
+        self._entity = entity
+        self._mapping = mapping
+        self._lookup = lookup
+
+    def run(self, source: Source, settings: Record) -> Counts:
+        """Map everything that waits, in batches of one transaction each."""
+        counts: Counts = Counter()
+        while batch := inbox.waiting(self._journal, source, BATCH):
+            counts += self._batch(batch, settings)
+        return counts
+
+    def _batch(self, batch: Sequence[Message], settings: Record) -> Counts:
+        results = [(message, self._map(message, settings)) for message in batch]
+        stamp = f"{self._mapping.name}@{self._mapping.version}"
+        counts: Counts = Counter()
+        with self._journal.writing() as tx:
+            settled: dict[tuple[str, str], list[int]] = {}
+            passed: list[str] = []
+            for message, result in results:
+                if isinstance(result, DataError):
+                    state, reason = STATES.get(type(result), "invalid"), result.zh
+                    finding = work.finding_for(result, f"{self._entity}:{message.key}")
+                    held = [(self._entity, message.key, _money_in(message))]
+                    work.open_item(tx, self._journal, self._flow, finding, held)
+                    counts["waiting"] += 1
+                elif result is None:
+                    state, reason = "skipped", ""
+                    counts["skipped"] += 1
+                else:
+                    state, reason = "mapped", ""
+                    made = documents.put(tx, self._journal, self._entity, result, (message.id, stamp))
+                    counts["new_documents" if made else "unchanged"] += 1
+                    passed.append(message.key)
+                settled.setdefault((state, reason), []).append(message.id)
+            for (state, reason), ids in settled.items():
+                inbox.settle(tx, ids, state, stamp, reason)
+            work.release_records(tx, self._journal, self._entity, passed)
+        return counts
+
+    def _map(self, message: Message, settings: Record) -> Record | DataError | None:
+        try:
+            record = codec.decode(message.body)
+            if not isinstance(record, dict):
+                raise MalformedMessage("报文不是一条记录, 请对方更正后重发", en="the message is not a record")
+            result = self._mapping.run(record, self._lookup, settings | {"partition": message.part})
+            if result is not None:
+                check(self._entity, result)
+        except msgspec.DecodeError as error:
+            return MalformedMessage(f"报文无法解析: {error}", en=f"the message cannot be decoded: {error}")
+        except DataError as error:
+            return error
+        return result
+
+
+def _money_in(message: Message) -> int:
+    try:
+        record = codec.decode(message.body)
+        return documents.fen(str(record.get("payment") or record.get("refund_fee") or 0))
+    except (ArithmeticError, ValueError, AttributeError, msgspec.DecodeError):
+        return 0
+
+
+__all__ = ["Counts", "InvalidDocument", "Refinery", "read", "read_keys", "windows"]

@@ -226,4 +226,5 @@ def _held(one: Delivery) -> tuple[str, str, int]:
 def _conflict(parcel: Parcel, there: Found) -> str:
     ours = ", ".join(f"{name} {value}" for name, value in parcel.figures.items())
     theirs = ", ".join(f"{name} {value}" for name, value in there.figures.items())
-    return f"目标系统已有单据 {there.native_no or parcel.key}, 但数值不同: 我方 {ours}; 对方 {theirs}。请人工核对, 不会覆盖"
+    number = there.native_no or parcel.key
+    return f"目标系统已有单据 {number}, 但数值不同: 我方 {ours}; 对方 {theirs}。请人工核对, 不会覆盖"

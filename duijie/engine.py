@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-
 from functools import cached_property
 from pathlib import Path
 from typing import Any

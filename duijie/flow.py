@@ -29,7 +29,7 @@ class Pull(msgspec.Struct, tag_field="verb", tag="pull", forbid_unknown_fields=T
     window_minutes: int = 1440
     overlap_minutes: int = 5
     lag_seconds: int = 0
-    settings: dict[str, Any] = {}  # noqa: RUF012  msgspec copies mutable defaults
+    settings: dict[str, Any] = {}
 
     @property
     def window(self) -> timedelta:
@@ -48,16 +48,17 @@ class Poll(msgspec.Struct, tag_field="verb", tag="poll", forbid_unknown_fields=T
     entity: str
     open_states: tuple[str, ...] = ("issuing",)
     every_seconds: int = 3
-    settings: dict[str, Any] = {}  # noqa: RUF012
+    settings: dict[str, Any] = {}
 
 
 class Derive(msgspec.Struct, tag_field="verb", tag="derive", forbid_unknown_fields=True, frozen=True):
-    """Make documents of documents by a rule of mappings/rules."""
+    """Make documents of documents by a rule of mappings/rules; `delivered_to`: only of those a sink has got."""
 
     name: str
     make: str
     rule: str = ""
-    settings: dict[str, Any] = {}  # noqa: RUF012
+    delivered_to: str = ""
+    settings: dict[str, Any] = {}
 
 
 class Deliver(msgspec.Struct, tag_field="verb", tag="deliver", forbid_unknown_fields=True, frozen=True):
@@ -68,9 +69,9 @@ class Deliver(msgspec.Struct, tag_field="verb", tag="deliver", forbid_unknown_fi
     sink: str
     entity: str
     mapping: str
-    where: dict[str, tuple[str, ...]] = {}  # noqa: RUF012
+    where: dict[str, tuple[str, ...]] = {}
     batch: int = 200
-    settings: dict[str, Any] = {}  # noqa: RUF012
+    settings: dict[str, Any] = {}
 
 
 class Reconcile(msgspec.Struct, tag_field="verb", tag="reconcile", forbid_unknown_fields=True, frozen=True):

@@ -79,7 +79,7 @@ class Http:
         place = urlsplit(url).netloc
         return AnswerLost(
             f"{place} 的应答丢失, 结果未知; 先查询再决定是否重发",
-            en=f"the answer of {place} was lost ({type(error).__name__}); it will be looked up before anything is re-sent",
+            en=f"the answer of {place} was lost ({type(error).__name__}); it is looked up before any re-send",
             where=place,
         )
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection as Transaction
 from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import Connection as Transaction
 
 from duijie import codec
 from duijie.codec import Record

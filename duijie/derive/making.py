@@ -1,0 +1,172 @@
+"""Feeds the pure rules from the journal and puts what they make back, each result in one transaction.
+
+A source is marked as used by a rule in the transaction that stores the result, under a primary key: a rule can not
+use the same order twice, whoever runs it and however often.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection as Transaction
+
+from duijie.codec import Record
+from duijie.connect.errors import ConfigError, InvalidDocument
+from duijie.derive import invoices, parties, stock, vouchers
+from duijie.flow import Derive
+from duijie.journal import Journal, deliveries, documents, work
+from duijie.journal.documents import Document
+from duijie.journal.work import Finding
+from duijie.schemas import check
+
+Counts = Counter[str]
+
+
+@dataclass(frozen=True)
+class Making:
+    """One derive step at work."""
+
+    journal: Journal
+    flow: str
+    step: Derive
+    rules: Path
+
+    def unused(self, rule: str, entity: str) -> list[Document]:
+        """Documents the rule has not used, restricted to those delivered where the step asks for it."""
+        fresh = documents.not_yet_derived(self.journal, rule, entity)
+        if not self.step.delivered_to:
+            return fresh
+        delivered = {key for key, _ in deliveries.keys_done(self.journal, self.step.delivered_to)}
+        return [one for one in fresh if one.key in delivered]
+
+    def store(self, entity: str, made: Record, rule: str, sources: Sequence[tuple[Document, int]]) -> None:
+        """Put a derived document, mark its sources as used and link them, in one transaction."""
+        check(entity, made)
+        with self.journal.writing() as tx:
+            documents.put(tx, self.journal, entity, made, (None, f"rules/{rule}"))
+            documents.mark_derived(tx, rule, [source for source, _ in sources], made["key"])
+            for source, amount in sources:
+                documents.connect(tx, self.journal, rule, source, (entity, made["key"], amount))
+            self.passed(tx, [source for source, _ in sources])
+
+    def passed(self, tx: Transaction, sources: Sequence[Document]) -> None:
+        """Take sources that went through off this rule's work items."""
+        for source in sources:
+            work.release_records(tx, self.journal, source.entity, [source.key])
+
+    def wait(self, source: Document, kind: str, reason: str) -> None:
+        """A source that needs a person."""
+        amount = documents.amount_of(source.body)
+        with self.journal.writing() as tx:
+            finding = Finding(kind, f"{self.step.make}:{source.key}", reason)
+            work.open_item(tx, self.journal, self.flow, finding, [(source.entity, source.key, amount)])
+
+
+def make(journal: Journal, flow: str, step: Derive, mappings: Path) -> Counts:
+    """Run one derive step. Raises ConfigError for an unknown kind or rule."""
+    makers: Mapping[str, Callable[[Making], Counts]] = {
+        "vouchers": _vouchers,
+        "parties": _parties,
+        "shop_stock": _shop_stock,
+        "invoice_requests": _invoice_requests,
+        "red_requests": _red_requests,
+    }
+    if step.make not in makers:
+        raise ConfigError(
+            f"步骤 {step.name}: 不会生成 {step.make}, 可选: {', '.join(makers)}",
+            en=f"step {step.name}: nothing makes {step.make}; known: {', '.join(makers)}",
+            where=step.name,
+        )
+    return makers[step.make](Making(journal, flow, step, mappings / "rules"))
+
+
+def _vouchers(making: Making) -> Counts:
+    rules = vouchers.load_rules(making.rules / "voucher.yaml")
+    rule = rules[making.step.rule]
+    sources = {one.key: one for one in making.unused(rule.name, rule.entity) if rule.applies(one.body)}
+    issued = documents.derived_count(making.journal, rule.name)
+    names: Mapping[str, str] = making.step.settings.get("shop_names", {})
+    made = vouchers.vouchers([one.body for one in sources.values()], rule, issued, names)
+    for voucher in made:
+        used = [(sources[key], documents.fen(amount)) for key, amount in voucher.sources]
+        making.store("voucher", voucher.document, rule.name, used)
+    return Counter(sources=len(sources), new_documents=len(made))
+
+
+def _parties(making: Making) -> Counts:
+    counts: Counts = Counter()
+    known = {one.key for one in documents.current(making.journal, "party")}
+    fresh = making.unused("party", "sales_order")
+    with making.journal.writing() as tx:
+        for order in fresh:
+            made = parties.party(order.body)
+            if made["key"] not in known:
+                check("party", made)
+                documents.put(tx, making.journal, "party", made, (None, "rules/party"))
+                known.add(made["key"])
+                counts["new_documents"] += 1
+            documents.mark_derived(tx, "party", [order], made["key"])
+            documents.connect(tx, making.journal, "party", order, ("party", made["key"], 0))
+    counts["sources"] = len(fresh)
+    return counts
+
+
+def _shop_stock(making: Making) -> Counts:
+    listings = [one.body for one in documents.current(making.journal, "listing")]
+    levels = [one.body for one in documents.current(making.journal, "stock_level")]
+    figures = stock.shop_figures(listings, levels, int(making.step.settings.get("safety", 0)))
+    counts: Counts = Counter(sources=len(levels))
+    with making.journal.writing() as tx:
+        for figure in figures:
+            check("shop_stock", figure)
+            made = documents.put(tx, making.journal, "shop_stock", figure, (None, "rules/shop_stock"))
+            counts["new_documents" if made else "unchanged"] += 1
+    return counts
+
+
+def _invoice_requests(making: Making) -> Counts:
+    rules = invoices.load_rules(making.rules / "invoice.yaml")
+    counts: Counts = Counter()
+    for order in making.unused("invoice", "sales_order"):
+        if "invoice_wish" not in order.body or order.body["status"] not in ("shipped", "finished"):
+            continue
+        try:
+            request = invoices.blue_request(order.body, rules)
+            findings = invoices.check(request, rules)
+        except InvalidDocument as error:
+            making.wait(order, "invoice", error.zh)
+            counts["waiting"] += 1
+            continue
+        faults = [finding for finding in findings if finding.severity == "error"]
+        if faults:
+            making.wait(order, "invoice", "; ".join(f"{fault.code} {fault.message}" for fault in faults))
+            counts["waiting"] += 1
+            continue
+        making.store("invoice_request", request, "invoice", [(order, documents.fen(request["gross"]))])
+        counts["new_documents"] += 1
+    return counts
+
+
+def _red_requests(making: Making) -> Counts:
+    rules = invoices.load_rules(making.rules / "invoice.yaml")
+    by_order = {one.body["order_key"]: one.body for one in documents.current(making.journal, "invoice_request")}
+    blues = {one.body["request_no"]: one.body for one in documents.current(making.journal, "invoice")}
+    counts: Counts = Counter()
+    for refund in making.unused("red_invoice", "sales_refund"):
+        request = by_order.get(refund.body["order_key"])
+        blue = blues.get(request["request_no"]) if request else None
+        if refund.body["status"] != "success" or request is None or blue is None or blue["status"] != "issued":
+            continue
+        order = documents.get(making.journal, "sales_order", refund.body["order_key"])
+        if order is None:
+            continue
+        red = invoices.red_request(refund.body, order.body, blue, request, rules)
+        making.store("red_request", red, "red_invoice", [(refund, documents.fen(red["gross"]))])
+        counts["new_documents"] += 1
+    return counts
+
+
+__all__ = ["Making", "make"]

@@ -1,0 +1,160 @@
+"""Exact arithmetic for rules: no float gets in, no operator works on the wrong kind, every rounding is half-up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+from duijie.mapping.values import DIGIT_LIMIT, LIST_LIMIT, TEXT_LIMIT, Fault
+
+CENT = Decimal("0.01")
+_NUMERIC = re.compile(r"\s*[-+]?[0-9]{1,30}(\.[0-9]{1,30})?\s*").fullmatch
+_BIG = 10**DIGIT_LIMIT
+
+
+def decimal(value: Any) -> Decimal:
+    """The exact number of a number or numeric text. Raises Fault for anything else, floats included."""
+    if type(value) is Decimal:
+        number = value
+    elif type(value) is int or (type(value) is str and _NUMERIC(value)):
+        number = Decimal(value)
+    else:
+        raise Fault("不是数字;请核对来源, 或先清洗文本", "not a number; check the source or clean the text first", value)
+    if not -DIGIT_LIMIT < number.adjusted() < DIGIT_LIMIT or not number.is_finite():
+        raise Fault("数字超出范围", "the number is out of range", value)
+    return number
+
+
+def number(value: Any) -> Any:
+    """The value itself if it is a number. Raises Fault otherwise."""
+    if type(value) is Decimal or type(value) is int:
+        return value
+    raise Fault(
+        "需要数字;文本请先用 money() 或 decimal() 转换", "a number is needed; convert text with money() or decimal()", value
+    )
+
+
+def _quantize(value: Decimal, step: Decimal) -> Decimal:
+    try:
+        return value.quantize(step, ROUND_HALF_UP)
+    except InvalidOperation:
+        raise Fault("数字位数过多, 无法精确舍入", "too many digits to round exactly", value) from None
+
+
+def money(value: Any) -> Decimal:
+    """Rounded half-up to 2 places."""
+    return _quantize(decimal(value), CENT)
+
+
+def round_half_up(value: Any, places: Any) -> Decimal:
+    """Rounded half-up to `places` (0 to 12) places."""
+    if type(places) is not int or not 0 <= places <= 12:
+        raise Fault("小数位数须为 0 到 12 的整数", "places must be a whole number from 0 to 12", places)
+    return _quantize(decimal(value), Decimal(1).scaleb(-places))
+
+
+def integer(value: Any) -> int:
+    """A whole number. Raises Fault where a fraction would be lost."""
+    exact = decimal(value)
+    if exact != exact.to_integral_value():
+        raise Fault("不是整数;需要舍入请先用 round(x, 0)", "not a whole number; use round(x, 0) to round it", value)
+    return int(exact)
+
+
+def split_tax(gross: Any, rate: Any) -> dict[str, Decimal]:
+    """Tax out of a tax-inclusive amount: tax = round(gross·r/(1+r), 2) half-up, net = gross − tax.
+
+    Two independent roundings would not add up; this is how the tax authority's clients compute 价税分离.
+    """
+    total, share = Decimal(number(gross)), Decimal(number(rate))
+    if not 0 <= share < 1:
+        raise Fault("税率须在 0 与 1 之间, 例如 0.13", "a tax rate lies between 0 and 1, such as 0.13", rate)
+    tax = _quantize(total * share / (1 + share), CENT)
+    return {"gross": total, "net": total - tax, "tax": tax}
+
+
+def allocate(total: Any, weights: Any) -> list[Decimal]:
+    """Money spread by weight, largest remainder first, equal remainders to the later line; the sum is exact."""
+    whole, shares = _cents(total), [_weight(weight) for weight in _listed(weights)]
+    base = sum(shares, Decimal(0))
+    if base == 0:
+        if whole == 0:
+            return [Decimal("0.00") for _ in shares]
+        raise Fault("权重合计为零, 无法分摊", "the weights add up to zero, nothing to allocate over", weights)
+    parts = [divmod(abs(whole) * share, base) for share in shares]
+    rest = abs(whole) - int(sum(part for part, _ in parts))
+    winners = sorted(range(len(parts)), key=lambda at: (parts[at][1], at), reverse=True)[:rest]
+    cents = [int(part) + (at in winners) for at, (part, _) in enumerate(parts)]
+    return [Decimal(cent if whole > 0 else -cent).scaleb(-2) for cent in cents]
+
+
+def _cents(total: Any) -> int:
+    exact = Decimal(number(total)).scaleb(2)
+    if exact != exact.to_integral_value():
+        raise Fault("待分摊金额不能有不足一分的尾数", "the amount to allocate must be whole cents", total)
+    return int(exact)
+
+
+def _weight(weight: Any) -> Decimal:
+    exact = Decimal(number(weight))
+    if exact < 0:
+        raise Fault("权重不能为负", "a weight must not be negative", weight)
+    return exact
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    if type(value) is list:
+        return value
+    raise Fault("需要列表", "a list is needed", value)
+
+
+def add(left: Any, right: Any) -> Any:
+    """Two numbers, two texts or two lists; never a mix."""
+    kinds = {type(left), type(right)}
+    if kinds <= {int, Decimal}:
+        return left + right
+    if kinds == {str} and len(left) + len(right) <= TEXT_LIMIT:
+        return left + right
+    if kinds == {list} and len(left) + len(right) <= LIST_LIMIT:
+        return left + right
+    raise Fault(
+        "+ 只能相加两个数字或连接两个文本;请先用 text() 或 decimal() 转换",
+        "+ adds two numbers or joins two texts; convert with text() or decimal() first",
+        [left, right],
+    )
+
+
+def _numeric(sign: str, compute: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def operate(left: Any, right: Any) -> Any:
+        if {type(left), type(right)} <= {int, Decimal} and abs(left) < _BIG and abs(right) < _BIG:
+            return compute(left, right)
+        raise Fault(
+            f"{sign} 只能用于数字;文本请先用 money() 或 decimal() 转换",
+            f"{sign} works on numbers only; convert text with money() or decimal() first",
+            [left, right],
+        )
+
+    return operate
+
+
+def _floor(left: Any, right: Any) -> Any:
+    if type(left) is int and type(right) is int:
+        return left // right
+    whole, rest = divmod(Decimal(left), Decimal(right))
+    return whole - 1 if rest and (rest < 0) != (right < 0) else whole.to_integral_value(ROUND_FLOOR)
+
+
+def _modulo(left: Any, right: Any) -> Any:
+    if type(left) is int and type(right) is int:
+        return left % right
+    rest = Decimal(left) % Decimal(right)
+    return rest + right if rest and (rest < 0) != (right < 0) else rest
+
+
+subtract = _numeric("-", lambda left, right: left - right)
+multiply = _numeric("*", lambda left, right: left * right)
+divide = _numeric("/", lambda left, right: Decimal(left) / Decimal(right))
+floor_divide = _numeric("//", _floor)
+modulo = _numeric("%", _modulo)

@@ -1,0 +1,40 @@
+"""What a rule may complain about while it runs, and how a value is shown in a complaint."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+TEXT_LIMIT = 1_000_000
+LIST_LIMIT = 100_000
+DIGIT_LIMIT = 60
+
+_KINDS = {dict: ("对象", "object"), list: ("列表", "list"), str: ("文本", "text"), bool: ("布尔值", "boolean")}
+
+
+class Fault(Exception):  # noqa: N818  never leaves the engine: it becomes a FieldError
+    """A function was given a value it cannot take; `zh` and `en` say why, `value` is the culprit."""
+
+    def __init__(self, zh: str, en: str, value: Any) -> None:
+        super().__init__(en)
+        self.zh = zh
+        self.en = en
+        self.value = value
+
+
+def show(value: Any) -> str:
+    """A value in a sentence: short, on one line."""
+    text = plain_number(value) if isinstance(value, Decimal) else "null" if value is None else repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def plain_number(value: Decimal) -> str:
+    """Digits without exponent where that stays short."""
+    return format(value, "f") if value.is_finite() and -DIGIT_LIMIT < value.adjusted() < DIGIT_LIMIT else str(value)
+
+
+def kind(value: Any) -> tuple[str, str]:
+    """The kind of a value in (zh, en)."""
+    if value is None:
+        return ("空值", "null")
+    return _KINDS.get(type(value), ("数字", "number") if isinstance(value, int | Decimal) else (type(value).__name__,) * 2)

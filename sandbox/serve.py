@@ -19,7 +19,7 @@ import uvicorn
 from sandbox.kit import Sandbox
 from sandbox.store import Store
 
-NAMES = ("taobao", "xingchen", "k3cloud", "fxiaoke", "nuonuo")
+NAMES = ("taobao", "xingchen", "k3cloud", "fxiaoke", "nuonuo", "robot")
 
 
 def build(name: str, store: Store) -> Sandbox:

@@ -1,7 +1,7 @@
 """Sends what waits: one message each while there are few, one digest when there are many.
 
-Channels are apprise URLs in DUIJIE_ALERT_URLS (white-space separated; they hold keys, so they come from the
-environment and are never printed). Robots block a sender above 20 messages a minute, so that no run sends more than
+Channels are apprise URLs in DUIJIE_ALERT_URLS, or in the file that DUIJIE_ALERT_FILE names (white-space separated; they
+hold keys, so they are never printed). Robots block a sender above 20 messages a minute, so that no run sends more than
 eighteen. Without a channel nothing is lost: the rows keep waiting and the console shows them.
 """
 
@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import apprise
 from sqlalchemy import select, update
@@ -37,7 +38,7 @@ class Waiting:
 
 def send_waiting(journal: Journal, urls: Sequence[str] | None = None) -> Counts:
     """Send pending alerts; returns how many were sent, in how many messages, and how many wait."""
-    channels = os.environ.get("DUIJIE_ALERT_URLS", "").split() if urls is None else list(urls)
+    channels = _channels() if urls is None else list(urls)
     pending = waiting(journal)
     if not pending or not channels:
         return Counter(alerts_waiting=len(pending))
@@ -48,6 +49,12 @@ def send_waiting(journal: Journal, urls: Sequence[str] | None = None) -> Counts:
     _mark(journal, [one for ids in sent for one in ids])
     delivered = sum(map(len, sent))
     return Counter(alerts_sent=delivered, messages=len(sent), alerts_waiting=len(pending) - delivered)
+
+
+def _channels() -> list[str]:
+    path = os.environ.get("DUIJIE_ALERT_FILE", "")
+    listed = Path(path).read_text(encoding="utf-8") if path and Path(path).exists() else ""
+    return [*os.environ.get("DUIJIE_ALERT_URLS", "").split(), *listed.split()]
 
 
 def waiting(journal: Journal) -> list[Waiting]:

@@ -27,7 +27,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 ATTEMPTS = 6
 
-_backoff = wait_exponential_jitter(initial=0.05, max=5.0, jitter=0.1)
+_backoff = wait_exponential_jitter(multiplier=0.05, max=5.0, jitter=0.1)
 
 
 def _wait(state: RetryCallState) -> float:

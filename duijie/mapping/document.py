@@ -126,7 +126,9 @@ class _Reader:
             key = raw if isinstance(raw, str) else key_node.value
             if key in entries:
                 first = entries[key].spot.line
-                self.findings.error(spot, f"键 {key} 重复 (首次在第 {first} 行)", f"duplicate key {key} (first on line {first})")
+                self.findings.error(
+                    spot, f"键 {key} 重复 (首次在第 {first} 行)", f"duplicate key {key} (first on line {first})"
+                )
                 continue
             entries[key] = Entry(spot, key, raw, self.item(value_node))
         return Block(self._spot(node), tuple(entries.values()))

@@ -21,7 +21,9 @@ def decimal(value: Any) -> Decimal:
     elif type(value) is int or (type(value) is str and _NUMERIC(value)):
         number = Decimal(value)
     else:
-        raise Fault("不是数字;请核对来源, 或先清洗文本", "not a number; check the source or clean the text first", value)
+        raise Fault(
+            "不是数字; 请核对来源, 或先清洗文本", "not a number; check the source or clean the text first", value
+        )
     if not -DIGIT_LIMIT < number.adjusted() < DIGIT_LIMIT or not number.is_finite():
         raise Fault("数字超出范围", "the number is out of range", value)
     return number
@@ -32,7 +34,9 @@ def number(value: Any) -> Any:
     if type(value) is Decimal or type(value) is int:
         return value
     raise Fault(
-        "需要数字;文本请先用 money() 或 decimal() 转换", "a number is needed; convert text with money() or decimal()", value
+        "需要数字; 文本请先用 money() 或 decimal() 转换",
+        "a number is needed; convert text with money() or decimal()",
+        value,
     )
 
 
@@ -59,7 +63,7 @@ def integer(value: Any) -> int:
     """A whole number. Raises Fault where a fraction would be lost."""
     exact = decimal(value)
     if exact != exact.to_integral_value():
-        raise Fault("不是整数;需要舍入请先用 round(x, 0)", "not a whole number; use round(x, 0) to round it", value)
+        raise Fault("不是整数; 需要舍入请先用 round(x, 0)", "not a whole number; use round(x, 0) to round it", value)
     return int(exact)
 
 
@@ -120,7 +124,7 @@ def add(left: Any, right: Any) -> Any:
     if kinds == {list} and len(left) + len(right) <= LIST_LIMIT:
         return left + right
     raise Fault(
-        "+ 只能相加两个数字或连接两个文本;请先用 text() 或 decimal() 转换",
+        "+ 只能相加两个数字或连接两个文本; 请先用 text() 或 decimal() 转换",
         "+ adds two numbers or joins two texts; convert with text() or decimal() first",
         [left, right],
     )
@@ -131,7 +135,7 @@ def _numeric(sign: str, compute: Callable[[Any, Any], Any]) -> Callable[[Any, An
         if {type(left), type(right)} <= {int, Decimal} and abs(left) < _BIG and abs(right) < _BIG:
             return compute(left, right)
         raise Fault(
-            f"{sign} 只能用于数字;文本请先用 money() 或 decimal() 转换",
+            f"{sign} 只能用于数字; 文本请先用 money() 或 decimal() 转换",
             f"{sign} works on numbers only; convert text with money() or decimal() first",
             [left, right],
         )
@@ -153,7 +157,6 @@ def _modulo(left: Any, right: Any) -> Any:
     return rest + right if rest and (rest < 0) != (right < 0) else rest
 
 
-subtract = _numeric("-", lambda left, right: left - right)
 multiply = _numeric("*", lambda left, right: left * right)
 divide = _numeric("/", lambda left, right: Decimal(left) / Decimal(right))
 floor_divide = _numeric("//", _floor)

@@ -23,22 +23,22 @@ class Lookup(Protocol):
 def present(base: Any, keys: tuple[Any, ...], fallback: Any) -> Any:
     """The value at a path, null included; the fallback where the path does not exist."""
     for key in keys:
-        if type(base) is dict and key in base:
-            base = base[key]
-        elif type(base) is list and type(key) is int and -len(base) <= key < len(base):
-            base = base[key]
-        else:
+        if not _holds(base, key):
             return fallback
+        base = base[key]
     return base
+
+
+def _holds(base: Any, key: Any) -> bool:
+    if type(base) is dict:
+        return key in base
+    return type(base) is list and type(key) is int and -len(base) <= key < len(base)
 
 
 def default(base: Any, keys: tuple[Any, ...], fallback: Any) -> Any:
     """The value at a path; the fallback where it does not exist or is null."""
     for key in keys:
-        if type(base) is dict:
-            base = base.get(key)
-        else:
-            base = present(base, (key,), None)
+        base = base.get(key) if type(base) is dict else present(base, (key,), None)
     return fallback if base is None else base
 
 
@@ -86,7 +86,6 @@ HELPERS: dict[str, Any] = {
     "_items": texts.items,
     "_each": texts.each_of,
     "_add": numbers.add,
-    "_sub": numbers.subtract,
     "_mul": numbers.multiply,
     "_div": numbers.divide,
     "_floordiv": numbers.floor_divide,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from duijie.mapping import numbers, texts
 
-Kind = Literal["text", "decimal", "integer", "number", "boolean", "list", "object", "null", "any"]
+Kind = Literal["text", "decimal", "integer", "number", "boolean", "list", "object", "split", "null", "any"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ FUNCTIONS: dict[str, Signature] = {
     "decimal": Signature(1, 1, "decimal", numbers.decimal),
     "round": Signature(2, 2, "decimal", numbers.round_half_up),
     "integer": Signature(1, 1, "integer", numbers.integer),
-    "split_tax": Signature(2, 2, "object", numbers.split_tax),
+    "split_tax": Signature(2, 2, "split", numbers.split_tax),
     "allocate": Signature(2, 2, "list", numbers.allocate, over=True),
     "sum": Signature(1, 1, "number", texts.total, over=True),
     "min": Signature(1, None, "any", texts.smallest, over=True),

@@ -29,7 +29,7 @@ def text(value: Any) -> str:
     if type(value) is int or type(value) is Decimal:
         return plain_number(Decimal(value)) if type(value) is Decimal else str(value)
     raise Fault(
-        "不能转换为文本;空值请用 default(), 对象请用 json()",
+        "不能转换为文本; 空值请用 default(), 对象请用 json()",
         "cannot become text; use default() for null, json() for objects",
         value,
     )
@@ -44,7 +44,7 @@ def _sized(result: str) -> str:
 def _string(value: Any) -> str:
     if type(value) is str:
         return value
-    raise Fault("需要文本;请先用 text() 转换", "a text is needed; convert with text() first", value)
+    raise Fault("需要文本; 请先用 text() 转换", "a text is needed; convert with text() first", value)
 
 
 def join(separator: Any, *parts: Any) -> str:
@@ -128,7 +128,9 @@ def _ordered(values: Sequence[Any]) -> Sequence[Any]:
     kinds = {type(element) for element in elements}
     if kinds <= {int, Decimal} or kinds == {str}:
         return elements
-    raise Fault("只能比较全部为数字或全部为文本的值", "only numbers with numbers or texts with texts compare", list(values))
+    raise Fault(
+        "只能比较全部为数字或全部为文本的值", "only numbers with numbers or texts with texts compare", list(values)
+    )
 
 
 def smallest(*values: Any) -> Any:
@@ -159,7 +161,9 @@ def first(values: Any, *fallback: Any) -> Any:
         return values[0]
     if fallback:
         return fallback[0]
-    raise Fault("列表为空;可给 first() 第二个参数作为缺省", "the list is empty; give first() a second argument", values)
+    raise Fault(
+        "列表为空; 可给 first() 第二个参数作为缺省", "the list is empty; give first() a second argument", values
+    )
 
 
 def listed(values: Any) -> list[Any]:
@@ -215,7 +219,7 @@ def _iso(value: Any) -> datetime:
         return datetime.fromisoformat(_string(value))
     except ValueError:
         raise Fault(
-            "不是 ISO 8601 时间;请先用 datetime() 转换", "not an ISO 8601 time; convert with datetime() first", value
+            "不是 ISO 8601 时间; 请先用 datetime() 转换", "not an ISO 8601 time; convert with datetime() first", value
         ) from None
 
 

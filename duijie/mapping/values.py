@@ -12,7 +12,7 @@ DIGIT_LIMIT = 60
 _KINDS = {dict: ("对象", "object"), list: ("列表", "list"), str: ("文本", "text"), bool: ("布尔值", "boolean")}
 
 
-class Fault(Exception):  # noqa: N818  never leaves the engine: it becomes a FieldError
+class Fault(Exception):
     """A function was given a value it cannot take; `zh` and `en` say why, `value` is the culprit."""
 
     def __init__(self, zh: str, en: str, value: Any) -> None:
@@ -37,4 +37,6 @@ def kind(value: Any) -> tuple[str, str]:
     """The kind of a value in (zh, en)."""
     if value is None:
         return ("空值", "null")
-    return _KINDS.get(type(value), ("数字", "number") if isinstance(value, int | Decimal) else (type(value).__name__,) * 2)
+    return _KINDS.get(
+        type(value), ("数字", "number") if isinstance(value, int | Decimal) else (type(value).__name__,) * 2
+    )

@@ -70,9 +70,7 @@ def compare(left: Iterable[Row], right: Iterable[Row]) -> Result:
 def _load(db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Row], folder: Path) -> tuple[int, int]:
     path = folder / f"{table}.json"
     path.write_bytes(b"\n".join(codec.encode({"key": row.key, "amount": row.amount}) for row in rows))
-    columns = "{key: 'VARCHAR', amount: 'BIGINT'}"
-    db.execute(
-        f"CREATE TABLE {table} AS SELECT * FROM read_json('{path}', columns={columns}, format='newline_delimited')"
-    )  # noqa: S608  our own names
-    count, amount = db.execute(f"SELECT count(*), coalesce(sum(amount), 0)::BIGINT FROM {table}").fetchone() or (0, 0)  # noqa: S608
-    return int(count), int(amount)
+    columns = {"key": "VARCHAR", "amount": "BIGINT"}
+    db.read_json(str(path), columns=columns, format="newline_delimited").create(table)
+    total = db.table(table).aggregate("count(*), coalesce(sum(amount), 0)::BIGINT").fetchone() or (0, 0)
+    return int(total[0]), int(total[1])

@@ -1,0 +1,77 @@
+# Everything starts here: `make help`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := .venv-uv/bin/uv
+INSTALL := $(UV) pip install --quiet --require-hashes
+ARGS ?=
+
+.PHONY: help setup demo test check lint format types lock clean assets serve
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.app .venv/.assets ## Make the virtual environment: pinned, hashed, nothing outside this folder
+
+demo: setup .venv-tryton/.ready var/data/.ready ## Run one business day through every system (ARGS=--once ends after the report)
+	@$(BIN)/duijie demo $(ARGS)
+
+test: setup .venv/.dev .venv-tryton/.ready var/data/.ready ## Run every test; says what was skipped for a missing part and how to install it
+	@$(BIN)/python -m pytest -ra $(ARGS)
+
+check: setup .venv/.dev ## ruff, mypy --strict and the fast tests, under a minute
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+lint: .venv/.app ## Lint the shipped mappings and flows
+	@$(BIN)/duijie mapping lint && $(BIN)/duijie flow check
+
+format: .venv/.dev ## Format the code
+	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
+
+serve: setup ## Serve the console on http://127.0.0.1:8090
+	@$(BIN)/duijie console serve $(ARGS)
+
+lock: $(UV) ## Pin every requirement again, with hashes and without addresses
+	@cd requirements && for name in uv app dev tryton; do \
+		../$(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-header --no-annotate $$name.in -o $$name.txt || exit 1; done
+
+assets: .venv/.app ## Build the console's one script and one stylesheet from npm packages
+	@rm -f .venv/.assets && $(MAKE) .venv/.assets
+
+clean: ## Remove environments, state and caches
+	rm -rf .venv .venv-uv .venv-tryton var node_modules duijie/console/static/dist .mypy_cache .ruff_cache .pytest_cache
+
+$(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Duijie needs Python 3.11 or newer; say which: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+		|| { echo "Python's venv module is missing: apt-get install python3-venv, then run make again"; exit 1; }
+	@echo "Setting up (first time only) …"
+	@$(PYTHON) -m venv .venv-uv && .venv-uv/bin/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.venv/.app: $(UV) requirements/app.txt pyproject.toml
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	@$(INSTALL) --python $(BIN)/python --compile-bytecode -r requirements/app.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.app requirements/dev.txt
+	@$(INSTALL) --python $(BIN)/python -r requirements/dev.txt
+	@touch $@
+
+.venv/.assets: .venv/.app package.json package-lock.json $(wildcard duijie/console/assets/*)
+	@$(BIN)/python -m duijie.console.build
+	@touch $@
+
+.venv-tryton/.ready: $(UV) requirements/tryton.txt
+	@test -x .venv-tryton/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-tryton
+	@$(INSTALL) --python .venv-tryton/bin/python --compile-bytecode -r requirements/tryton.txt
+	@touch $@
+
+var/data/.ready: $(UV) requirements/data.txt
+	@$(INSTALL) --python $(PYTHON) --no-deps --target var/data -r requirements/data.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""The main job as one command: a business day through every system, under a real Airflow."""

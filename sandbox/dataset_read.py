@@ -48,7 +48,8 @@ WITH line AS (
         bool_or(quantity <= 0) AS zero,
         bool_or(unknown AND quantity > 0) AS unlisted,
         bool_or(quantity > 0 AND amount > 0) AS payable
-    FROM line GROUP BY basket_id HAVING count(*) <= CASE WHEN bool_or(unknown AND quantity > 0) THEN $longest ELSE $most_lines END
+    FROM line GROUP BY basket_id
+    HAVING count(*) <= CASE WHEN bool_or(unknown AND quantity > 0) THEN $longest ELSE $most_lines END
 ), sorted AS (
     SELECT basket_id, CASE WHEN unlisted THEN 'unlisted' WHEN zero THEN 'zero' ELSE 'good' END AS kind, week
     FROM basket WHERE NOT unfit AND payable AND NOT (zero AND unlisted)

@@ -108,7 +108,7 @@ class ShopStockStream:
     """
 
     name = "stock"
-    entity = "shop_stock"
+    entity = "listing"
     key = "shop_sku"
 
     def __init__(self, client: Client, skus: Skus) -> None:

@@ -93,7 +93,7 @@ class _Noting(Compiler):
         paths = [(node, scope) for owner, node, scope in self.unit.paths if owner == rule and path_of(node)]
         inner = {place_of(part) for node, _ in paths for part in _below(node)}
         found: dict[str, ast.expr] = {}
-        for node, scope in paths:
+        for node, _ in paths:
             if place_of(node) not in inner:
                 found[ast.unparse(node)] = self.unit.sites[place_of(node)].code
         for node, scope in paths:

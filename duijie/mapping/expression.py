@@ -17,6 +17,7 @@ from duijie.mapping.findings import Findings, Spot
 from duijie.mapping.signatures import FUNCTIONS, Signature
 
 _LENGTH = 4000
+_LARGEST = 10**40
 _DEPTH = 60
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Not, ast.USub, ast.UAdd)
 _COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn)
@@ -182,10 +183,10 @@ def _named(node: Any) -> None:
 
 
 def _constant(node: Any) -> None:
-    value = node.value
+    value: Any = node.value
     if not isinstance(value, str | int | Decimal | None):
         raise Refused(node, "不支持的字面量", "this literal is not part of the language")
-    if isinstance(value, int | Decimal) and not abs(value) < 10**40:
+    if isinstance(value, int | Decimal) and abs(value) >= _LARGEST:
         raise Refused(node, "数字过大", "the number is too large")
 
 

@@ -127,7 +127,7 @@ class Blame:
             f"路径 {path} 不存在 ({where[0]} 中没有); 请核对来源记录, 可缺省时用 default() 或 has()",
             f"the path {path} does not exist (not in {where[1]}); check the record, or use default() or has()",
         )
-        return FieldError(field, hit.spot, words, _outline(held), code="MISSING")
+        return FieldError(field, hit.spot, words, held, code="MISSING")
 
     def _value(self, node: ast.expr, hit: _Hit) -> Any:
         """Compute a part of the failed rule once more, from the values the frame still holds."""
@@ -186,9 +186,3 @@ def _reason(error: BaseException, node: ast.expr, values: list[Any]) -> tuple[st
         f"类型不符: {text} 得到 {zh}; 请先用 money()、decimal() 或 text() 转换",
         f"the kinds do not fit: {text} has {en}; convert with money(), decimal() or text()",
     )
-
-
-def _outline(value: Any) -> Any:
-    if isinstance(value, dict):
-        return f"object with {', '.join(map(str, list(value)[:12]))}"
-    return f"list of {len(value)}" if isinstance(value, list) else value

@@ -161,9 +161,7 @@ def first(values: Any, *fallback: Any) -> Any:
         return values[0]
     if fallback:
         return fallback[0]
-    raise Fault(
-        "列表为空; 可给 first() 第二个参数作为缺省", "the list is empty; give first() a second argument", values
-    )
+    raise Fault("列表为空; 可给 first() 第二个参数作为缺省", "the list is empty; give a second argument", values)
 
 
 def listed(values: Any) -> list[Any]:

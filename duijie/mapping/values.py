@@ -23,9 +23,25 @@ class Fault(Exception):
 
 
 def show(value: Any) -> str:
-    """A value in a sentence: short, on one line."""
-    text = plain_number(value) if isinstance(value, Decimal) else "null" if value is None else repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    """A value in a sentence: short, on one line; of an object its keys, of a list its length."""
+    text = _outline(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _outline(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case Decimal():
+            return plain_number(value)
+        case dict():
+            return f"{{{', '.join(map(str, list(value)[:20]))}}}"
+        case list() if len(value) > 3:
+            return f"[{', '.join(map(show, value[:3]))}, … {len(value)}]"
+        case list():
+            return f"[{', '.join(map(show, value))}]"
+        case _:
+            return repr(value)
 
 
 def plain_number(value: Decimal) -> str:

@@ -19,8 +19,7 @@ import psutil
 from duijie.connect.errors import ConfigError
 
 MARK = "DUIJIE_RUNTIME"
-TERM_SECONDS = 15.0
-KILL_SECONDS = 5.0
+STOPS = ((signal.SIGINT, 6.0), (signal.SIGTERM, 8.0), (signal.SIGKILL, 5.0))
 TAIL_LINES = 15
 
 
@@ -85,8 +84,8 @@ class ProcessGroup:
         return sum(_pss(process) for process in self.members())
 
     def stop(self) -> None:
-        """End all members and wait for them. Raises ConfigError if one survives SIGKILL."""
-        for number, seconds in ((signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+        """End all members and wait for them: asked twice, then made to. Raises ConfigError if one survives SIGKILL."""
+        for number, seconds in STOPS:
             self._signal(number)
             if wait_until(lambda: not self._living(), seconds):
                 self._started.clear()

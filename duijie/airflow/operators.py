@@ -73,20 +73,24 @@ class PollOperator(StepOperator):
         return self._poll(datetime.fromisoformat(deadline))
 
     def _poll(self, deadline: datetime) -> dict[str, int]:
-        from duijie.airflow.triggers import NextPoll  # noqa: PLC0415
-
         counts = self.run_step()
         if not counts.get("outstanding"):
             return counts
         moment = datetime.now(UTC) + self._every()
         if moment > deadline:
             self._give_up(counts["outstanding"])
+        self._wait(moment, deadline)
+
+    def _wait(self, moment: datetime, deadline: datetime) -> NoReturn:
+        from duijie.airflow.triggers import NextPoll  # noqa: PLC0415
+
         self.defer(
             trigger=NextPoll(moment.isoformat()),
             method_name="resume",
             kwargs={"deadline": deadline.isoformat()},
             timeout=self.limit + timedelta(minutes=5),
         )
+        raise AssertionError("defer returns never")
 
     def _every(self) -> timedelta:
         step = load_flow(Path(self.flow_file)).step(self.step)

@@ -51,6 +51,7 @@ class JournalDoorbell(BaseEventTrigger):
         self.every = every
         self.again = again
         self._newest: dict[str, int] = {}
+        self._journal: Journal | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """How the triggerer makes it again."""
@@ -59,20 +60,24 @@ class JournalDoorbell(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look every `every` seconds. A journal that is busy is looked at again later."""
-        journal: Journal | None = None
         rang = float("-inf")
         while True:
-            try:
-                journal = journal or await asyncio.to_thread(Journal.open)
-                waits = await asyncio.to_thread(self.waiting, journal)
-            except JournalBusy as error:
-                self.log.warning("the doorbell cannot read the journal: %s", error)
-                waits = False
-            if waits and time.monotonic() - rang >= self.again:
+            if time.monotonic() - rang >= self.again and await asyncio.to_thread(self.look):
                 rang = time.monotonic()
-                await asyncio.to_thread(self.seen, journal)
                 yield TriggerEvent({"waiting": True})
             await asyncio.sleep(self.every)
+
+    def look(self) -> bool:
+        """Whether to ring now; remembers what was rung for."""
+        try:
+            self._journal = self._journal or Journal.open()
+            waits = self.waiting(self._journal)
+            if waits:
+                self.seen(self._journal)
+        except JournalBusy as error:
+            self.log.warning("the doorbell cannot read the journal: %s", error)
+            return False
+        return waits
 
     def waiting(self, journal: Journal) -> bool:
         """Whether a delivery is due or a document came since the last ring. Two index look-ups per route."""

@@ -35,12 +35,9 @@ def lint_command(paths: Paths = None, json: Json = False) -> None:
     files = _files(paths)
     findings = lint(files)
     rows = [(str(each.spot), each.severity, f"{each.zh}\n{each.en}") for each in findings]
-    _print(json, [each.as_dict() for each in findings], ("位置 place", "级别 severity", "问题 finding"), rows)
-    _end(
-        json,
-        f"{len(files)} 个文件, {len(findings)} 个问题 / {len(files)} files, {len(findings)} findings",
-        bool(findings),
-    )
+    out = _output(json)
+    out.show([each.as_dict() for each in findings], ("位置 place", "级别 severity", "问题 finding"), rows)
+    out.end(f"文件 files: {len(files)}, 问题 findings: {len(findings)}", len(findings))
 
 
 @app.command("test")
@@ -50,10 +47,9 @@ def test_command(paths: Paths = None, json: Json = False) -> None:
     failed = [result for result in results if not result.passed]
     rows = [(each.mapping, each.name, "\n".join(each.differences)) for each in failed]
     data = [{"mapping": each.mapping, "name": each.name, "differences": each.differences} for each in results]
-    _print(json, data, ("映射 mapping", "测试 test", "差异 difference"), rows)
-    _end(
-        json, f"{len(results)} 个测试, {len(failed)} 个失败 / {len(results)} tests, {len(failed)} failed", bool(failed)
-    )
+    out = _output(json)
+    out.show(data, ("映射 mapping", "测试 test", "差异 difference"), rows)
+    out.end(f"测试 tests: {len(results)}, 失败 failed: {len(failed)}", len(failed))
 
 
 @app.command("show")
@@ -96,12 +92,8 @@ def explain_command(
     if field and not wanted:
         raise typer.BadParameter(f"结果中没有字段 {field} / no such field in the result: {field}", param_hint="--field")
     data = [_provenance(each) for each in wanted]
-    _print(
-        json,
-        data,
-        ("字段 field", "值 value", "规则 rule", "位置 place", "来源 inputs"),
-        [_row(each) for each in wanted],
-    )
+    titles = ("字段 field", "值 value", "规则 rule", "位置 place", "来源 inputs")
+    _output(json).show(data, titles, [_row(each) for each in wanted])
 
 
 def _files(paths: Sequence[Path] | None) -> list[Path]:

@@ -186,7 +186,7 @@ def _constant(node: Any) -> None:
     value: Any = node.value
     if not isinstance(value, str | int | Decimal | None):
         raise Refused(node, "不支持的字面量", "this literal is not part of the language")
-    if isinstance(value, int | Decimal) and abs(value) >= _LARGEST:
+    if type(node.value) in (int, Decimal) and abs(node.value) >= _LARGEST:
         raise Refused(node, "数字过大", "the number is too large")
 
 

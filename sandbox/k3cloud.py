@@ -1,0 +1,229 @@
+"""A local 金蝶云星空: the WebAPI's two body styles, its sign-in by headers or login, and the general ledger's vouchers.
+
+Source: 金蝶云星空 WebAPI documentation and the vendor's SDK 8.2.0. Where those are silent this server has its own
+ways, all listed in docs/connectors/k3cloud.md.
+
+Seed (each key may be absent; `sandbox.k3cloud_chart` holds the starting values)::
+
+    {"acct_id": "…", "user": "…", "app_id": "205022_…", "app_secret": "…", "account_book": "001",
+     "accounts":   [{"number": "1122", "name": "应收账款", "leaf": true, "disabled": false, "aux": ["customer"]}],
+     "customers":  [{"number": "C001", "name": "…"}],
+     "groups":     {"PRE001": "记"},
+     "periods":    {"open": ["202611"]},
+     "key_fields": {"F_DJ_SOURCEKEY": 80},     custom text fields of the voucher head: name → length
+     "silent_reissue": true,                   signed calls with a dead session: reissue it, or answer MsgCode 1
+     "limits":     {"calls": 100, "seconds": 60}}
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from duijie import codec
+from sandbox.k3cloud_chart import ACCOUNTS, CONFIG, CUSTOMERS
+from sandbox.k3cloud_ledger import Ledgering, Refusal, failed
+from sandbox.kit import Handler, Sandbox, json_response
+from sandbox.store import Store
+
+CHINA = timezone(timedelta(hours=8))
+SUFFIX = ".common.kdsvc"
+FORMS = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService"
+AUTH = "Kingdee.BOS.WebApi.ServicesStub.AuthService"
+IDLE_SECONDS = 20 * 60
+SKEW_SECONDS = 15 * 60
+MASK = b"0054f397c6234378b09ca7d3e5debce7"
+LOST = "会话信息已丢失，请重新登录"
+WRITES = frozenset(("Save", "BatchSave", "Draft", "Submit", "Audit", "UnAudit", "Delete"))
+
+
+class K3CloudSandbox(Sandbox):
+    """One data centre with one application and one 账簿."""
+
+    name = "k3cloud"
+
+    def __init__(self, store: Store, clock: Callable[[], datetime] | None = None) -> None:
+        super().__init__(store, clock)
+        self._sessions: dict[str, float] = {}
+        self._calls: deque[float] = deque()
+        if not self.store.get("config", "config"):
+            self.seed({})
+
+    def routes(self) -> Sequence[tuple[str, str, Handler]]:
+        """Every service hangs below /k3cloud/."""
+        return [("POST", "/k3cloud/{service}", self._serve)]
+
+    def is_write(self, request: Request, body: bytes) -> bool:
+        """All is POST: only saving, auditing and deleting change something."""
+        return request.url.path.removesuffix(SUFFIX).rpartition(".")[2] in WRITES
+
+    def expire_tokens(self) -> None:
+        """Forget every session."""
+        self._sessions.clear()
+
+    def seed(self, data: dict[str, Any]) -> None:
+        """Load the shape in the module's docstring; what is absent stays as it is, or starts from the defaults."""
+        kept = self.store.get("config", "config") or CONFIG
+        self.store.put("config", "config", {**kept, **{name: data[name] for name in CONFIG if name in data}})
+        for form, name, defaults in (("BD_Account", "accounts", ACCOUNTS), ("BD_Customer", "customers", CUSTOMERS)):
+            rows = data.get(name) or ([] if self.store.all(form) else defaults)
+            self.store.put_many(form, {row["number"]: row for row in rows})
+
+    @property
+    def _config(self) -> dict[str, Any]:
+        return self.store.get("config", "config") or CONFIG
+
+    async def _serve(self, request: Request) -> Response:
+        service, _, operation = request.path_params["service"].removesuffix(SUFFIX).rpartition(".")
+        try:
+            body = codec.decode(await request.body() or b"{}")
+        except msgspec.DecodeError:
+            return Response("response_error:请求内容不是有效的 JSON", media_type="text/plain")
+        if service == AUTH:
+            return self._auth(operation, _parameters(body))
+        if service != FORMS:
+            return Response(f"response_error:服务 {service} 不存在", media_type="text/plain")
+        return self._form(request, operation, body)
+
+    def _form(self, request: Request, operation: str, body: Any) -> Response:
+        if self._over_limit():
+            return json_response(failed(14, [("", "接口调用次数超过许可上限", 0)]))
+        session = self._session_of(request)
+        if isinstance(session, Response):
+            return session
+        form, data = _arguments(body)
+        now = self.now().astimezone(CHINA)
+        try:
+            answer = Ledgering(self.store, self._config, now).run(operation, form, data)
+        except Refusal as refusal:
+            answer = refusal.answer(is_query=operation == "ExecuteBillQuery")
+        except msgspec.DecodeError:
+            return Response("response_error:data 不是有效的 JSON", media_type="text/plain")
+        if answer is None:
+            return Response(f"response_error:方法 {operation} 未提供", media_type="text/plain")
+        return _with_cookie(json_response(answer), session)
+
+    def _over_limit(self) -> bool:
+        limits = self._config["limits"]
+        if not limits:
+            return False
+        now = time.monotonic()
+        while self._calls and self._calls[0] <= now - int(limits["seconds"]):
+            self._calls.popleft()
+        self._calls.append(now)
+        return len(self._calls) > int(limits["calls"])
+
+    def _session_of(self, request: Request) -> str | Response:
+        """The session of a call: a living one, or a new one for a signed call; else the refusal."""
+        given = request.headers.get("kdservice-sessionid") or request.cookies.get("kdservice-sessionid") or ""
+        if self._sessions.get(given, 0.0) > time.monotonic():
+            self._sessions[given] = time.monotonic() + IDLE_SECONDS
+            return given
+        fault = self._signature_fault(request)
+        if fault == "acct":
+            return Response("数据中心不存在", 403, media_type="text/plain")
+        if fault or (given and not self._config["silent_reissue"]):
+            return json_response(failed(1, [("", fault or LOST, 0)]))
+        return self._new_session()
+
+    def _new_session(self) -> str:
+        session = secrets.token_hex(16)
+        self._sessions[session] = time.monotonic() + IDLE_SECONDS
+        return session
+
+    def _signature_fault(self, request: Request) -> str:
+        """What is wrong with the signed headers: "" nothing, "acct" an unknown data centre, else a sentence."""
+        head, config = request.headers, self._config
+        if "x-kd-signature" not in head:
+            return LOST
+        if not self._is_fresh(head.get("x-api-timestamp", "")):
+            return "签名时间戳无效或已过期"
+        try:
+            appdata = base64.b64decode(head.get("x-kd-appdata", ""), validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return "X-Kd-Appdata 无法解析"
+        acct, _, rest = appdata.partition(",")
+        if acct != config["acct_id"]:
+            return "acct"
+        is_ours = head.get("x-kd-appkey") == config["app_id"] and rest.split(",")[0] == config["user"]
+        signed = _hmac(config["app_secret"], config["app_id"] + appdata)
+        if not is_ours or not hmac.compare_digest(head["x-kd-signature"], signed):
+            return "应用签名验证失败"
+        return "" if self._gateway_signed(request) else "网关签名验证失败"
+
+    def _is_fresh(self, seconds: str) -> bool:
+        return seconds.isdigit() and abs(int(seconds) - self.now().timestamp()) <= SKEW_SECONDS
+
+    def _gateway_signed(self, request: Request) -> bool:
+        head = request.headers
+        encoded = self._config["app_id"].partition("_")[2]
+        secret = base64.b64encode(bytes(a ^ b for a, b in zip(base64.b64decode(encoded), MASK, strict=False))).decode()
+        names = head.get("x-api-signheaders", "").split(",")
+        signed = "".join(f"{name}:{head.get(name, '')}\n" for name in sorted(names))
+        text = f"POST\n{quote(request.url.path, safe='')}\n\n{signed}"
+        return hmac.compare_digest(head.get("x-api-signature", ""), _hmac(secret, text))
+
+    def _auth(self, operation: str, given: list[Any]) -> Response:
+        config, texts = self._config, [str(one) for one in given]
+        if operation == "Logout":
+            return json_response(True)
+        if texts[:1] != [config["acct_id"]]:
+            return Response("数据中心不存在", 403, media_type="text/plain")
+        if not self._is_login(operation, texts):
+            return json_response({"LoginResultType": 0, "Message": "用户名、应用或签名错误", "KDSVCSessionId": None})
+        session = self._new_session()
+        context = {"UserName": config["user"], "DataCenterName": "Duijie sandbox", "UserLocale": "zh-CN"}
+        answer = {"LoginResultType": 1, "Message": "", "KDSVCSessionId": session, "Context": context}
+        return _with_cookie(json_response(answer), session)
+
+    def _is_login(self, operation: str, texts: list[str]) -> bool:
+        acct, user, app_id, secret = (str(self._config[name]) for name in ("acct_id", "user", "app_id", "app_secret"))
+        if operation == "ValidateUser":
+            return texts[1:3] == [user, str(self._config.get("password", secret))]
+        if operation == "LoginByAppSecret":
+            return texts[1:4] == [user, app_id, secret]
+        if operation != "LoginBySign" or len(texts) < 5:
+            return False
+        sign = hashlib.sha256("".join(sorted((acct, user, app_id, secret, texts[3]))).encode()).hexdigest()
+        return self._is_fresh(texts[3]) and texts[1:3] == [user, app_id] and texts[4] == sign
+
+
+def _hmac(key: str, text: str) -> str:
+    return base64.b64encode(hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest().encode()).decode()
+
+
+def _with_cookie(response: Response, session: str) -> Response:
+    response.set_cookie("kdservice-sessionid", session, httponly=True)
+    return response
+
+
+def _parameters(body: Any) -> list[Any]:
+    given = body.get("parameters", []) if isinstance(body, dict) else []
+    return list(codec.decode(given)) if isinstance(given, str) else list(given)
+
+
+def _arguments(body: Any) -> tuple[str, dict[str, Any]]:
+    """(form id, data) of either body style. Raises DecodeError when data is a text that is no JSON."""
+    if "parameters" in body:
+        given = _parameters(body)
+        form, data = (str(given[0]), given[1]) if len(given) > 1 else ("", given[0] if given else {})
+    else:
+        form, data = str(body.get("formid", "")), body.get("data", {})
+    data = codec.decode(data) if isinstance(data, str) else data
+    return form, data if isinstance(data, dict) else {}
+
+
+SANDBOX = K3CloudSandbox

@@ -1,0 +1,232 @@
+"""deliver: each document in its sink exactly once, for every way a sink can be safe and every way a call can end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from duijie import deliver
+from duijie.codec import Record
+from duijie.connect.protocol import Done, Figures, Found, Later, Outcome, Refused, Safety, Unknown
+from duijie.deliver import Delivering
+from duijie.flow import Deliver
+from duijie.journal import Journal, documents
+from duijie.journal.tables import delivery, delivery_event, work_item
+from duijie.mapping import StaticLookup, load_mapping
+
+MAPPING = """
+mapping: target/order.out
+from: {entity: sales_order}
+to: {system: target, sink: order}
+version: 1
+fields:
+  no: key
+  amount: gross
+  sku: {value: 'xref("sku", sku)', when: has(sku)}
+"""
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing after it runs."""
+
+
+class Target:
+    """A system at the other end of the seam: it keeps what is written and fails as it is told to."""
+
+    name, entity, batch = "order", "sales_order", 3
+
+    def __init__(self, safety: Safety) -> None:
+        self.safety = safety
+        self.held: list[Record] = []
+        self.fate: dict[str, list[str]] = {}
+        self.calls: list[str] = []
+
+    def key_of(self, payload: Record) -> str:
+        return str(payload["no"])
+
+    def figures_of(self, payload: Record) -> Figures:
+        return {"amount": payload["amount"]}
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
+        self.calls.append("find")
+        return {
+            one["no"]: Found(f"id-{one['no']}", one["no"], {"amount": one["amount"]})
+            for one in self.held
+            if one["no"] in keys
+        }
+
+    def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
+        return [self._write(payload) for payload in payloads]
+
+    def _write(self, payload: Record) -> Outcome:
+        self.calls.append("write")
+        fate = (self.fate.get(payload["no"]) or ["ok"]).pop(0)
+        if fate == "kill before":
+            raise Killed
+        if fate == "refuse":
+            return Refused("E1", "科目不存在, 请补科目", "no such account")
+        if fate == "busy":
+            return Later("繁忙", "busy", 0.0)
+        if fate == "lost before":
+            return Unknown("应答丢失", "lost")
+        if self.safety is Safety.NATURAL_KEY and any(one["no"] == payload["no"] for one in self.held):
+            return Unknown("单号已存在", "the number exists")
+        if self.safety is Safety.ABSOLUTE:
+            self.held = [one for one in self.held if one["no"] != payload["no"]]
+        self.held.append(payload)
+        if fate == "kill after":
+            raise Killed
+        return (
+            Unknown("应答丢失", "lost") if fate == "lost" else Done(f"id-{payload['no']}", payload["no"], {"ok": True})
+        )
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
+    monkeypatch.setenv("DUIJIE_HOME", str(tmp_path))
+    monkeypatch.setattr(deliver, "GRACE_SECONDS", dict.fromkeys(Safety, 0.0))
+    if request.param == "postgresql":
+        return Journal.open(request.getfixturevalue("postgres_database"))
+    return Journal.open(f"sqlite:///{tmp_path / 'journal.db'}")
+
+
+@pytest.fixture(params=list(Safety), ids=lambda safety: safety.value)
+def target(request: pytest.FixtureRequest) -> Target:
+    return Target(request.param)
+
+
+def orders(kept: Journal, *keys: str, **more: object) -> None:
+    with kept.writing() as tx:
+        for key in keys:
+            body = {"key": key, "gross": Decimal("113.00"), **more}
+            documents.put(tx, kept, "sales_order", body, (None, "test"))
+
+
+def run(kept: Journal, target: Target, folder: Path, codes: dict[str, str] | None = None, **more: object) -> Record:
+    path = folder / "order.out.yaml"
+    path.write_text(MAPPING, encoding="utf-8")
+    step = Deliver(
+        name="d", connection="target", sink="order", entity="sales_order", mapping="target/order.out", **more
+    )
+    lookup = StaticLookup({"sku": codes or {}}, {})
+    return dict(Delivering(kept, "orders", step, target, load_mapping(path), lookup).run())
+
+
+def states(kept: Journal) -> dict[str, str]:
+    with kept.reading() as tx:
+        return {
+            row.key: row.state for row in tx.execute(select(delivery.c.key, delivery.c.state).order_by(delivery.c.id))
+        }
+
+
+def expire_leases(kept: Journal) -> None:
+    with kept.writing() as tx:
+        tx.execute(update(delivery).values(lease_until=kept.now()))
+
+
+def test_a_good_batch_is_written_once_and_its_receipts_are_kept(kept: Journal, target: Target, tmp_path: Path) -> None:
+    orders(kept, *"abcde")
+    assert run(kept, target, tmp_path)["delivered"] == 5
+    run(kept, target, tmp_path)
+    assert sorted(one["no"] for one in target.held) == list("abcde")
+    with kept.reading() as tx:
+        assert {(row.native_id, row.receipt) for row in tx.execute(select(delivery).where(delivery.c.key == "a"))} == {
+            ("id-a", b'{"ok":true}')
+        }
+
+
+@pytest.mark.parametrize("fate", ["lost", "lost before", "busy"])
+def test_whatever_becomes_of_the_answer_there_is_one_document(
+    kept: Journal, target: Target, tmp_path: Path, fate: str
+) -> None:
+    orders(kept, "a", "b")
+    target.fate = {"a": [fate]}
+    run(kept, target, tmp_path)
+    assert states(kept) == {"a": "done", "b": "done"}
+    assert sorted(one["no"] for one in target.held) == ["a", "b"]
+
+
+def test_nothing_is_written_again_before_the_target_was_asked(kept: Journal, target: Target, tmp_path: Path) -> None:
+    orders(kept, "a")
+    target.fate = {"a": ["lost before"]}
+    run(kept, target, tmp_path)
+    first, second = (position for position, call in enumerate(target.calls) if call == "write")
+    assert "find" in target.calls[first:second]
+
+
+@pytest.mark.parametrize("fate", ["kill before", "kill after"])
+def test_a_worker_killed_in_the_call_loses_nothing_and_doubles_nothing(
+    kept: Journal, target: Target, tmp_path: Path, fate: str
+) -> None:
+    orders(kept, "a", "b")
+    target.fate = {"a": [fate]}
+    with pytest.raises(Killed):
+        run(kept, target, tmp_path)
+    assert states(kept)["a"] == "sent"
+    expire_leases(kept)
+    assert run(kept, target, tmp_path)["recovered"] == 2
+    assert states(kept) == {"a": "done", "b": "done"}
+    assert sorted(one["no"] for one in target.held) == ["a", "b"]
+
+
+def test_a_document_with_other_figures_is_a_conflict_for_a_person(kept: Journal, tmp_path: Path) -> None:
+    target = Target(Safety.LOOKUP)
+    target.held.append({"no": "a", "amount": Decimal("99.00")})
+    orders(kept, "a")
+    run(kept, target, tmp_path)
+    assert states(kept) == {"a": "rejected"}
+    with kept.reading() as tx:
+        [item] = tx.execute(select(work_item)).all()
+    assert item.kind == "conflict"
+    assert "113.00" in item.reason
+    assert "99.00" in item.reason
+    assert len(target.held) == 1
+
+
+def test_three_bad_of_a_hundred_wait_and_the_others_go_through(kept: Journal, tmp_path: Path) -> None:
+    target = Target(Safety.NATURAL_KEY)
+    orders(kept, *(f"n{number}" for number in range(98)))
+    orders(kept, "u1", "u2", sku="A9")
+    target.fate = {"n7": ["refuse"]}
+    counts = run(kept, target, tmp_path)
+    assert (counts["delivered"], counts["waiting"]) == (97, 3)
+    assert {key: state for key, state in states(kept).items() if state != "done"} == {
+        "n7": "rejected",
+        "u1": "blocked",
+        "u2": "blocked",
+    }
+    with kept.reading() as tx:
+        assert sorted(row.kind for row in tx.execute(select(work_item))) == ["rejected", "unmapped"]
+
+
+def test_what_is_refused_again_and_again_ends_with_a_person(
+    kept: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "FAILED_ATTEMPTS", 1)
+    target = Target(Safety.NATURAL_KEY)
+    target.fate = {"a": ["busy"] * 20}
+    orders(kept, "a")
+    run(kept, target, tmp_path)
+    assert states(kept) == {"a": "rejected"}
+
+
+def test_what_is_not_routed_here_is_said_so_and_never_sent(kept: Journal, tmp_path: Path) -> None:
+    target = Target(Safety.NATURAL_KEY)
+    orders(kept, "a", status="closed")
+    orders(kept, "b", status="paid")
+    run(kept, target, tmp_path, where={"status": ("paid",)})
+    assert states(kept) == {"a": "cancelled", "b": "done"}
+
+
+def test_the_history_tells_a_lost_answer_from_a_plain_success(kept: Journal, tmp_path: Path) -> None:
+    target = Target(Safety.NATURAL_KEY)
+    target.fate = {"a": ["lost"]}
+    orders(kept, "a")
+    run(kept, target, tmp_path)
+    with kept.reading() as tx:
+        path = [row.after for row in tx.execute(select(delivery_event).order_by(delivery_event.c.id))]
+    assert path == ["claimed", "sent", "unknown", "claimed", "done"]

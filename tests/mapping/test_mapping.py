@@ -84,13 +84,15 @@ def test_a_line_left_out_is_not_asked_for_its_master_record(compiled):
 
 
 def test_skip_yields_no_document_before_anything_else_can_fail(compiled):
-    mapping = compiled("x: m", "let: {m: money(amount)}\nskip: state == \"draft\"\n")
+    mapping = compiled("x: m", 'let: {m: money(amount)}\nskip: state == "draft"\n')
     assert mapping.run({"state": "draft"}, NOTHING, {}) is None
     assert mapping.run({"state": "done", "amount": "1"}, NOTHING, {}) == {"x": D("1.00")}
 
 
 def test_table_rows_are_found_by_number_and_by_text(compiled):
-    mapping = compiled('x: table("t", a)\ny: table("t", b, "other")', 'tables: {t: {1: one, "2": two, NO: no, 010: ten}}\n')
+    mapping = compiled(
+        'x: table("t", a)\ny: table("t", b, "other")', 'tables: {t: {1: one, "2": two, NO: no, 010: ten}}\n'
+    )
     for given, expected in [(1, "one"), ("1", "one"), (2, "two"), ("NO", "no"), ("010", "ten")]:
         assert mapping.run({"a": given, "b": "?"}, NOTHING, {}) == {"x": expected, "y": "other"}
 
@@ -140,7 +142,7 @@ def test_an_operator_error_shows_both_values(compiled):
 
 def test_an_unmapped_code_passes_with_field_and_place(compiled):
     with pytest.raises(UnmappedCode) as caught:
-        compiled('l: {each: xs, as: x, fields: {sku: \'xref("sku", x)\'}}').run({"xs": [7]}, NOTHING, {})
+        compiled("l: {each: xs, as: x, fields: {sku: 'xref(\"sku\", x)'}}").run({"xs": [7]}, NOTHING, {})
     assert (caught.value.kind, caught.value.key) == ("sku", "7")
     assert caught.value.where == "sku:7 l[0].sku thing.in.yaml:5:37"
 

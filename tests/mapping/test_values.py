@@ -165,7 +165,9 @@ def test_allocation_by_largest_remainder_gives_equal_remainders_to_the_later_lin
 def test_allocation_loses_no_cent(total, weights):
     parts = allocate(total, weights)
     assert sum(parts) == total
-    assert all(abs(part - total * weight / sum(weights)) < D("0.01") for part, weight in zip(parts, weights, strict=True))
+    assert all(
+        abs(part - total * weight / sum(weights)) < D("0.01") for part, weight in zip(parts, weights, strict=True)
+    )
 
 
 @given(st.integers(-(10**9), 10**9), st.integers(-(10**6), 10**6).filter(bool))
@@ -175,7 +177,9 @@ def test_decimals_and_whole_numbers_divide_alike(left, right):
     assert divide(left, right) == D(left) / D(right)
 
 
-@pytest.mark.parametrize("wrong", [1.5, "1,234.00", "1_000", "NaN", "１２", "", None, True, [], "1e9", D("NaN"), D("1e70")])
+@pytest.mark.parametrize(
+    "wrong", [1.5, "1,234.00", "1_000", "NaN", "１２", "", None, True, [], "1e9", D("NaN"), D("1e70")]
+)
 def test_money_refuses_what_is_no_exact_number(wrong):
     with pytest.raises(Fault):
         money(wrong)

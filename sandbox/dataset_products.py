@@ -1,8 +1,8 @@
 """The products of the day: names, VAT classes, material list, opening stock, and the shops' items.
 
 VAT rates follow 增值税法 第十条: 9 % for agricultural products, edible oil and salt, books, newspapers and magazines;
-6 % for services (photo finishing, 冲印); 13 % for all other goods, processed food included. The 税收分类编码 have the official
-form (19 digits) and chapter but are samples: the official table is not redistributed here.
+6 % for services (photo finishing, 冲印); 13 % for all other goods, processed food included. The 税收分类编码 have the
+official form (19 digits) and chapter but are samples: the official table is not redistributed here.
 """
 
 from __future__ import annotations

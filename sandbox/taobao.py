@@ -17,8 +17,10 @@ Seed::
                   "skus": [{"sku_id": 2, "outer_id": "…", "quantity": 9, "price": "7.00"}]}],
      "trades":  [{"shop": "S01", "tid": 3, "modified": "yyyy-MM-dd HH:mm:ss", …, "orders": {"order": […]}}],
      "refunds": [{"shop": "S01", "refund_id": 4, "modified": "…", …}],
+     "trouble": {"taobao.skus.quantity.update": 1},
      "limits":  {"calls": 100, "seconds": 1, "ban_seconds": 1, "session_seconds": 86400}}
 
+`trouble` makes that many calls of a method end in isp.top-remote-service-timeout after the work is done.
 `shop` says whose record it is and is never served; everything else is served as it stands, malformed or not. A record
 whose seed has not changed since it was last loaded is left alone, so re-seeding undoes nothing that was written since.
 """
@@ -88,8 +90,7 @@ class TaobaoSandbox(Sandbox):
         self._load_by_shop("item", "num_iid", data.get("items", []))
         self._load_by_shop("trade", "tid", data.get("trades", []))
         self._load_by_shop("refund", "refund_id", data.get("refunds", []))
-        if "limits" in data:
-            self._load("config", {"limits": data["limits"]})
+        self._load("config", {name: data[name] for name in ("limits", "trouble") if name in data})
 
     def _load_by_shop(self, kind: str, key: str, rows: list[dict[str, Any]]) -> None:
         by_shop: dict[str, dict[str, Any]] = {}
@@ -136,7 +137,15 @@ class TaobaoSandbox(Sandbox):
         if given.get("format", "xml") != "json":
             raise TopError(23, "Invalid format", "isv.invalid-format", "本沙箱只提供 format=json")
         now = self.now().astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
-        return method(Call(self.store, shop, given, now))
+        answer = method(Call(self.store, shop, given, now))
+        self._maybe_time_out(given["method"])
+        return answer
+
+    def _maybe_time_out(self, method: str) -> None:
+        ordered = self.store.get("config", "trouble") or {}
+        if ordered.get(method, 0) > 0:
+            self.store.put("config", "trouble", {**ordered, method: ordered[method] - 1})
+            raise TopError(15, "Remote service error", "isp.top-remote-service-timeout", "服务超时")
 
     def _check_app(self, given: dict[str, str]) -> None:
         if not given.get("app_key"):

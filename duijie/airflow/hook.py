@@ -1,7 +1,12 @@
-"""Airflow's Connections handed to the engine: the one file where an Airflow Connection becomes ours."""
+"""Airflow's Connections handed to the engine: the one file where an Airflow Connection becomes ours.
+
+Airflow wants a hook class per connection type: `DuijieHook_<conn_type>` is made when it is asked for.
+"""
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Any
 
 import msgspec
@@ -12,7 +17,7 @@ from duijie import codec
 from duijie.connect.connection import Connection, find_connection
 from duijie.connect.errors import ConfigError
 from duijie.connect.protocol import Connector
-from duijie.connect.registry import open_connection
+from duijie.connect.registry import GROUP, open_connection
 from duijie.connect.services import Services
 
 
@@ -22,6 +27,7 @@ class DuijieHook(BaseHook):
     conn_name_attr = "duijie_conn_id"
     default_conn_name = "duijie_default"
     hook_name = "Duijie 对接"
+    conn_type: str | None = None
 
     def __init__(self, duijie_conn_id: str = default_conn_name) -> None:
         super().__init__()
@@ -39,6 +45,19 @@ class DuijieHook(BaseHook):
         """Airflow's test button: (whether it answered, what it said)."""
         found = self.connector().check()
         return True, "; ".join(f"{what}: {how}" for what, how in found)
+
+
+def __getattr__(name: str) -> type[DuijieHook]:
+    prefix, _, conn_type = name.partition("_")
+    if prefix != "DuijieHook" or conn_type not in entry_points(group=GROUP).names:
+        raise AttributeError(name)
+    return _hook_class(conn_type)
+
+
+@cache
+def _hook_class(conn_type: str) -> type[DuijieHook]:
+    members = {"conn_type": conn_type, "hook_name": f"Duijie 对接 {conn_type}", "__module__": __name__}
+    return type(f"DuijieHook_{conn_type}", (DuijieHook,), members)
 
 
 def connection_from_airflow(conn_id: str) -> Connection:

@@ -14,7 +14,7 @@ from typing import Any
 from duijie.connect.protocol import Setting, Spec
 from duijie.connect.registry import GROUP
 
-HOOK = "duijie.airflow.hook.DuijieHook"
+HOOK = "duijie.airflow.hook.DuijieHook_"
 NAMES = {bool: "boolean", int: "integer"}
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def connection_type(spec: Spec) -> dict[str, Any]:
     return {
         "connection-type": spec.conn_type,
         "hook-name": spec.title,
-        "hook-class-name": HOOK,
+        "hook-class-name": f"{HOOK}{spec.conn_type}",
         "ui-field-behaviour": {
             "hidden-fields": hidden,
             "relabeling": {name: setting.label for name, setting in standard.items()},

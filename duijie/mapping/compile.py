@@ -10,7 +10,7 @@ import ast
 from collections.abc import Sequence
 
 from duijie.mapping.document import Scalar
-from duijie.mapping.emit import Code, Emitter, Local, Rule, Scope, Unit, call, cheap, name
+from duijie.mapping.emit import Code, Emitter, Local, Rule, Scope, Unit, bound, call, cheap, name
 from duijie.mapping.expression import parse
 from duijie.mapping.findings import Findings
 from duijie.mapping.forms import Each, Form, Items, Named, Object, Value
@@ -78,7 +78,7 @@ class Compiler:
         code = self._value(named.form, scope, inner, rule)
         python = self._fresh(named.name)
         body.extend(inner)
-        body.append(ast.Assign([name(python, store=True)], self.leaf(rule, code)))
+        body.append(ast.Assign([bound(python)], self.leaf(rule, code)))
         local = Local(python, code.kind, named.spot, rule=rule)
         scope.names[named.name] = local
         self.locals.append((named.name, local))
@@ -117,9 +117,9 @@ class Compiler:
     def _attempt(self, value: Code, fallback: Code, body: Body) -> Code:
         target = self._fresh("_v")
         again = ast.If(ast.UnaryOp(ast.Not(), call("_absent", name("_e"))), [ast.Raise()], [])
-        instead = ast.Assign([name(target, store=True)], fallback.expr)
+        instead = ast.Assign([bound(target)], fallback.expr)
         handler = ast.ExceptHandler(name("_ABSENT"), "_e", [again, instead])
-        body.append(ast.Try([ast.Assign([name(target, store=True)], value.expr)], [handler], [], []))
+        body.append(ast.Try([ast.Assign([bound(target)], value.expr)], [handler], [], []))
         return Code(name(target), value.kind if value.kind == fallback.kind else "any")
 
     def _object(self, form: Object, scope: Scope, body: Body, rule: Rule) -> ast.expr:
@@ -135,7 +135,7 @@ class Compiler:
                 continue
             if not target:
                 target = self._fresh("_o")
-                body.append(ast.Assign([name(target, store=True)], _display(pending)))
+                body.append(ast.Assign([bound(target)], _display(pending)))
             self._store(target, named, value, inner, body)
         return name(target) if target else _display(pending)
 
@@ -180,8 +180,8 @@ class Compiler:
             loop.append(ast.If(ast.UnaryOp(ast.Not(), test), [ast.Continue()], []))
         self._lets(rest, None, inner, loop, each.counters, f"{each.field} ")
         self._append(form.body, inner, loop, each, out)
-        target = ast.Tuple([name(counter, store=True), name(item, store=True)], ast.Store())
-        body.append(ast.Assign([name(out, store=True)], ast.List([], ast.Load())))
+        target = ast.Tuple([bound(counter), bound(item)], ast.Store())
+        body.append(ast.Assign([bound(out)], ast.List([], ast.Load())))
         body.append(ast.For(target, call("_enumerate", source), loop, []))
         return name(out)
 
@@ -202,7 +202,7 @@ class Compiler:
         for at, item in enumerate(form.items):
             own = Rule(f"{rule.field}[{at}]", item.spot, _form_text(item), rule.counters)
             self._append(item, scope, made, own, out)
-        body.append(ast.Assign([name(out, store=True)], ast.List([], ast.Load())))
+        body.append(ast.Assign([bound(out)], ast.List([], ast.Load())))
         body.extend(made)
         return name(out)
 

@@ -69,12 +69,12 @@ Item = Scalar | Listing | Block
 
 def read(text: str, file: str, findings: Findings) -> Item | None:
     """Parse one YAML document; findings take what is wrong. None when nothing could be read."""
-    loader = yaml.SafeLoader(text)
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            findings.error(Spot(file), "映射文件不允许使用 YAML 别名 (*name)", "YAML aliases are not allowed here")
-            return None
-        node = loader.get_single_node()
+        node = _compose(text)
+    except _Alias as alias:
+        spot = Spot(file, alias.line + 1, alias.column + 1)
+        findings.error(spot, "映射文件不允许使用 YAML 别名 (*name)", "YAML aliases are not allowed here")
+        return None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         spot = Spot(file, mark.line + 1, mark.column + 1) if mark else Spot(file)
@@ -83,12 +83,25 @@ def read(text: str, file: str, findings: Findings) -> Item | None:
     except (yaml.YAMLError, RecursionError) as error:
         findings.error(Spot(file), f"不是有效的 YAML: {error}", f"not valid YAML: {error}")
         return None
-    finally:
-        loader.dispose()
     if node is None:
         findings.error(Spot(file), "文件为空", "the file is empty")
         return None
     return _Reader(text, file, findings).item(node)
+
+
+class _Alias(Exception):
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__(line, column)
+        self.line = line
+        self.column = column
+
+
+def _compose(text: str) -> Node | None:
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            mark = event.start_mark
+            raise _Alias(mark.line if mark else 0, mark.column if mark else 0)
+    return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def plain(item: Item) -> Any:

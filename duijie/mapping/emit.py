@@ -101,9 +101,14 @@ def place_of(node: ast.expr) -> Place:
     return (node.lineno, node.end_lineno or 0, node.col_offset, node.end_col_offset or 0)
 
 
-def name(identifier: str, *, store: bool = False) -> ast.Name:
-    """A name to read or to bind."""
-    return ast.Name(identifier, ast.Store() if store else ast.Load())
+def name(identifier: str) -> ast.Name:
+    """A name to read."""
+    return ast.Name(identifier, ast.Load())
+
+
+def bound(identifier: str) -> ast.Name:
+    """A name to bind."""
+    return ast.Name(identifier, ast.Store())
 
 
 def call(function: str, *arguments: ast.expr) -> ast.Call:
@@ -120,9 +125,9 @@ class Emitter:
         self.scope = scope
 
     def scalar(self, scalar: Scalar) -> Code:
-        """An expression as written in the file; a constant null after a finding."""
+        """An expression as written in the file; a name that is never run after a finding."""
         tree = parse(scalar, self.unit.findings)
-        return self.emit(tree) if tree is not None else Code(ast.Constant(None))
+        return self.emit(tree) if tree is not None else Code(name("_failed"))
 
     def emit(self, node: ast.expr) -> Code:
         """One node and all below it."""
@@ -272,7 +277,7 @@ class Emitter:
             python = f"_x_{each.target.id}"
             self.scope.names[each.target.id] = Local(python, "any", self.rule.spot, uses=1)
             tests = [self.emit(test).expr for test in each.ifs]
-            generators.append(ast.comprehension(self.at(name(python, store=True), each.target), source, tests, 0))
+            generators.append(ast.comprehension(self.at(bound(python), each.target), source, tests, 0))
         element = self.emit(node.elt).expr
         self.scope = outer
         return Code(ast.ListComp(element, generators), "list")

@@ -44,6 +44,8 @@ def parse(scalar: Scalar, findings: Findings) -> ast.expr | None:
         return None
     _locate(tree, scalar)
     try:
+        if isinstance(tree, ast.GeneratorExp):
+            raise _stray(tree)
         _check(tree, findings, scalar.spot.file, 0)
     except Refused as refused:
         findings.error(spot_of(refused.node, scalar.spot.file), refused.zh, refused.en)
@@ -153,9 +155,16 @@ def _check(node: ast.AST, findings: Findings, file: str, depth: int) -> None:
         children = [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr | ast.comprehension)]
     for child in children:
         if isinstance(child, ast.GeneratorExp) and not _takes_generator(node):
-            raise Refused(child, "推导式只能用在 sum、all、any、first、list 等函数内",
-                          "a comprehension belongs inside sum, all, any, first, list")  # fmt: skip
+            raise _stray(child)
         _check(child, findings, file, depth + 1)
+
+
+def _stray(node: ast.AST) -> Refused:
+    return Refused(
+        node,
+        "推导式只能用在 sum、all、any、first、list 等函数内",
+        "a comprehension belongs inside sum, all, any, first, list",
+    )
 
 
 def _takes_generator(node: ast.AST) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import warnings
 from collections.abc import Mapping as Settings
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,10 @@ def build(function: ast.FunctionDef, file: str, names: dict[str, Any]) -> Any:
     function.lineno = function.end_lineno = 1
     function.col_offset = function.end_col_offset = 0
     module = ast.fix_missing_locations(ast.Module([function], []))
-    exec(compile(module, file, "exec"), names)  # noqa: S102  generated from a checked tree, never from text
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # `1["a"]` is told to people as a FieldError
+        code = compile(module, file, "exec")
+    exec(code, names)  # noqa: S102  generated from a checked tree, never from text
     return names["run"]
 
 

@@ -49,6 +49,15 @@ def _quantize(value: Decimal, step: Decimal) -> Decimal:
 
 def money(value: Any) -> Decimal:
     """Rounded half-up to 2 places."""
+    if type(value) is str and _NUMERIC(value):
+        value = Decimal(value)
+    if type(value) is Decimal:
+        try:
+            rounded: Decimal = value.quantize(CENT, ROUND_HALF_UP)
+        except InvalidOperation:
+            return _quantize(decimal(value), CENT)
+        if rounded == rounded:  # noqa: PLR0124  NaN is unequal to itself
+            return rounded
     return _quantize(decimal(value), CENT)
 
 
@@ -72,7 +81,8 @@ def split_tax(gross: Any, rate: Any) -> dict[str, Decimal]:
 
     Two independent roundings would not add up; this is how the tax authority's clients compute 价税分离.
     """
-    total, share = Decimal(number(gross)), Decimal(number(rate))
+    total = gross if type(gross) is Decimal else Decimal(number(gross))
+    share = rate if type(rate) is Decimal else Decimal(number(rate))
     if not 0 <= share < 1:
         raise Fault("税率须在 0 与 1 之间, 例如 0.13", "a tax rate lies between 0 and 1, such as 0.13", rate)
     tax = _quantize(total * share / (1 + share), CENT)

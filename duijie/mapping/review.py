@@ -28,8 +28,10 @@ def review(path: Path, root: Block, fields: Object, compiler: Compiler, schemas:
     source = _schema(root, "from", schemas, findings)
     if source is not None:
         _sources(compiler, source)
-    _unused(root, compiler)
     _tests(root, findings)
+    if findings.errors:
+        return  # what an error hides would only look unused
+    _unused(root, compiler)
     if source is None:
         _mistyped(root, compiler)
 
@@ -74,10 +76,13 @@ class Target:
             if named.name in properties:
                 self._form(named.form, properties[named.name], f"{path}{named.name}", named.spot)
             elif closed(schema):
-                self.findings.unknown(named.spot, ("目标字段", "target field"), f"{path}{named.name}", properties)
+                place = path.rstrip(".")
+                zh, en = (f" ({place} 内)", f" (in {place})") if place else ("", "")
+                what = (f"目标字段{zh}", f"target field{en}")
+                self.findings.unknown(named.spot, what, named.name, properties)
 
     def _form(self, form: Form, schema: dict[str, Any], path: str, spot: Spot) -> None:
-        allowed = types(schema)
+        allowed = types(schema) or (["enum"] if "enum" in schema else [])
         if isinstance(form, Value):
             self._value(form, schema, path)
         elif isinstance(form, Object):

@@ -50,7 +50,7 @@ def _string(value: Any) -> str:
 def join(separator: Any, *parts: Any) -> str:
     """Texts joined; a single list stands for its elements."""
     pieces = parts[0] if len(parts) == 1 and type(parts[0]) is list else parts
-    texts = [text(piece) for piece in pieces]
+    texts = [piece if type(piece) is str else text(piece) for piece in pieces]
     mark = _string(separator)
     if sum(map(len, texts)) + len(mark) * len(texts) > TEXT_LIMIT:
         raise Fault("文本过长", f"the text is longer than {TEXT_LIMIT} characters", mark)
@@ -193,15 +193,19 @@ def moment(value: Any, form: Any, tz: Any = "Asia/Shanghai") -> str:
     """ISO 8601 with offset; a text without an offset of its own is local time of `tz`."""
     zone = _zone(tz)
     try:
+        if form == _USUAL and type(value) is str and _is_usual(value):
+            return datetime.fromisoformat(value).replace(tzinfo=zone).isoformat()
         if form in ("ms", "s"):
             return _epoch(value, form, zone).isoformat()
-        if form == _USUAL and type(value) is str and len(value) == 19 and value[10] == " ":
-            parsed = datetime.fromisoformat(value)
-        else:
-            parsed = datetime.strptime(_string(value), _string(form))  # noqa: DTZ007  the zone follows
+        parsed = datetime.strptime(_string(value), _string(form))  # noqa: DTZ007  the zone follows
     except (ValueError, OverflowError, OSError):
         raise Fault(f"不是格式为 {form} 的时间", f"not a time of the form {form}", value) from None
     return (parsed.replace(tzinfo=zone) if parsed.tzinfo is None else parsed.astimezone(zone)).isoformat()
+
+
+def _is_usual(value: str) -> bool:
+    """Exactly yyyy-mm-dd hh:mm:ss by its marks; the faster reader checks the digits."""
+    return len(value) == 19 and value[4] == "-" == value[7] and value[10] == " " and value[13] == ":" == value[16]
 
 
 def _epoch(value: Any, form: str, zone: tzinfo) -> datetime:

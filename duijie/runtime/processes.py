@@ -37,24 +37,28 @@ class ProcessGroup:
         self.folder = folder.resolve()
         self._environ = {**environ, MARK: str(self.folder), "SPT_NOENV": "1"}  # setproctitle must keep the mark
         self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self._group = 0
 
     @property
     def group(self) -> int:
-        """The id of the process group, 0 before the first start."""
-        return next(iter(self._started.values())).pid if self._started else 0
+        """The id of the process group, 0 while none of its processes lives."""
+        return self._group if any(process.poll() is None for process in self._started.values()) else 0
 
     def start(self, name: str, command: Sequence[str], environ: Mapping[str, str] | None = None) -> None:
         """Start one process; stdout and stderr go to `<name>.out`."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        group = self.group
         with self.log(name).open("wb") as out:
-            self._started[name] = subprocess.Popen(  # noqa: S603  commands are our own, never a shell
+            process = subprocess.Popen(  # noqa: S603  commands are our own, never a shell
                 list(command),
                 env={**self._environ, **(environ or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                process_group=self.group,
+                process_group=group,
             )
+        self._group = group or process.pid
+        self._started[name] = process
 
     def finish(self, name: str, command: Sequence[str], environ: Mapping[str, str] | None = None) -> None:
         """Run one process to its end. Raises ConfigError with the end of its log if it fails."""

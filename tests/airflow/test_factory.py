@@ -57,8 +57,8 @@ def test_a_flow_without_schedule_waits_for_its_caller(tmp_path: Path) -> None:
 
 def test_a_doorbell_flow_is_rung_by_the_journal_and_swept_every_minute(tmp_path: Path) -> None:
     dag = built(tmp_path, orders=GOOD.format(name="orders", schedule="doorbell"))["orders"]
-    (asset,) = (one for _, one in dag.timetable.asset_condition.iter_assets())
-    assert asset.watchers[0].trigger["kwargs"]["routes"] == [["sales_order", "psi/sales_order"]]
+    (asset,) = dag.timetable.asset_condition.objects
+    assert asset.watchers[0].trigger.routes == [["sales_order", "psi/sales_order"]]
     assert dag.timetable.timetable.expression == "* * * * *"
 
 

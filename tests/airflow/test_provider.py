@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -71,15 +70,16 @@ def test_a_connector_that_cannot_be_imported_costs_its_own_form_only(caplog: pyt
     assert "no_such_module" in caplog.text
 
 
-def test_airflow_itself_shows_the_form_and_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_airflow_finds_the_hook_of_a_connection_type_and_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.providers_manager import ProvidersManager  # noqa: PLC0415
+    from airflow.sdk import Connection  # noqa: PLC0415
 
-    manager = ProvidersManager()
-    assert manager.hooks["taobao"].hook_class_name == "duijie.airflow.hook.DuijieHook"
-    assert "duijie" in {plugin.name for plugin in manager.plugins}
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP", '{"conn_type": "taobao", "host": "shop.example"}')
+    hook = Connection.get("shop").get_hook()
+    assert hook.get_conn().conn_type == "taobao"
+    assert "duijie" in {plugin.name for plugin in ProvidersManager().plugins}
 
 
 def test_the_console_is_linked_where_its_address_is_known() -> None:
     assert console_views("") == []
     assert console_views("http://127.0.0.1:8090")[0]["href"] == "http://127.0.0.1:8090"
-    assert os.environ["AIRFLOW_HOME"]

@@ -18,7 +18,7 @@ from connectors.taobao.client import CHINA, Client, sign
 from connectors.taobao.connector import Taobao, days_of
 from duijie import codec
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError, CredentialError, RateLimited, VendorRejected
+from duijie.connect.errors import ConfigError, CredentialError, RateLimited
 from duijie.connect.protocol import Done, Incident, Refused, Safety, Unknown, Window
 from duijie.connect.services import Services, TokenStore
 from duijie.mapping import load_mapping, run_tests
@@ -58,12 +58,19 @@ def seed(trades: int = 3, **more: Any) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def sandbox() -> Iterator[TaobaoSandbox]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[TaobaoSandbox]:
     made = TaobaoSandbox(Store())
-    made.seed(seed())
     with Running(made) as made.url:
         yield made
+
+
+@pytest.fixture
+def sandbox(server: TaobaoSandbox) -> TaobaoSandbox:
+    """The one server of this file, as new."""
+    server.__init__(Store())
+    server.seed(seed())
+    return server
 
 
 @pytest.fixture
@@ -353,14 +360,15 @@ def test_only_updates_count_as_writes_for_ordered_faults(
     assert incidents == []
 
 
-def test_a_platforms_own_fault_on_a_write_is_never_taken_for_not_done() -> None:
-    from connectors.taobao.client import error_of  # noqa: PLC0415
-
-    read = error_of({"code": 15, "msg": "Remote service error", "sub_code": "isp.top-remote-service-timeout"}, "x")
-    assert type(read).__name__ == "VendorBusy"
-    refused = error_of({"code": 15, "msg": "Remote service error", "sub_code": "isv.trade-not-exist"}, "x")
-    assert isinstance(refused, VendorRejected)
-    assert error_of({"code": 27, "msg": "Invalid session"}, "x").blame == "config"
+def test_the_platforms_own_fault_leaves_a_write_unknown_and_repeats_a_read(
+    sandbox: TaobaoSandbox, connect: Callable[..., Taobao], incidents: list[Incident]
+) -> None:
+    sandbox.seed({"trouble": {"taobao.skus.quantity.update": 1, "taobao.skus.custom.get": 1}})
+    sink = connect().sinks["shop_stock"]
+    (outcome,) = sink.write([figure("A0", 42, num_iid="601")])
+    assert isinstance(outcome, Unknown)
+    assert sink.find(["S01:A0"])["S01:A0"].figures == {"quantity": Decimal(42)}
+    assert [incident.kind for incident in incidents] == ["VendorBusy"]
 
 
 def test_the_gateway_refuses_a_bad_signature_clock_and_version(sandbox: TaobaoSandbox) -> None:

@@ -37,7 +37,7 @@ def test_default_does_not_hide_other_errors(compiled):
     mapping = compiled("x: {value: 'a + table(\"t\", b)', default: text(z)}", "tables: {t: {k: v}}\n")
     with pytest.raises(FieldError, match="no row"):
         mapping.run({"a": "1", "b": "q", "z": 1}, NOTHING, {})
-    with pytest.raises(FieldError, match="never" if False else "adds two numbers"):
+    with pytest.raises(FieldError, match="adds two numbers"):
         mapping.run({"a": 1, "b": "k", "z": 1}, NOTHING, {})
 
 
@@ -110,7 +110,7 @@ def test_a_missing_path_names_field_place_path_and_what_was_there(compiled):
     with pytest.raises(DataError) as caught:
         mapping.run({"lines": [{"detail": {"price": 1}}, {"detail": {"cost": 2}}]}, NOTHING, {})
     error = caught.value
-    assert error.where == "l[1].a thing.in.yaml:9:14"
+    assert error.where == "l[1].a thing.in.yaml:9:16"
     assert "line.detail.price" in error.en and "line.detail.price" in error.zh
     assert error.value == {"cost": 2}
 
@@ -134,7 +134,7 @@ def test_columns_survive_folding_and_chinese(compiled):
 
 
 def test_an_operator_error_shows_both_values(compiled):
-    with pytest.raises(FieldError, match=r"line 5|:5:\d+") as caught:
+    with pytest.raises(FieldError, match=r"thing\.in\.yaml:5:6") as caught:
         compiled("x: a + b").run({"a": "1", "b": D("2.50")}, NOTHING, {})
     assert caught.value.value == ["1", D("2.50")]
     assert "'1'" in str(caught.value) and "2.50" in str(caught.value)
@@ -144,7 +144,7 @@ def test_an_unmapped_code_passes_with_field_and_place(compiled):
     with pytest.raises(UnmappedCode) as caught:
         compiled("l: {each: xs, as: x, fields: {sku: 'xref(\"sku\", x)'}}").run({"xs": [7]}, NOTHING, {})
     assert (caught.value.kind, caught.value.key) == ("sku", "7")
-    assert caught.value.where == "sku:7 l[0].sku thing.in.yaml:5:37"
+    assert caught.value.where == "sku:7 l[0].sku thing.in.yaml:5:39"
 
 
 def test_what_the_lookup_raises_passes_through(compiled):
@@ -200,5 +200,5 @@ def test_explain_gives_rule_place_and_inputs_through_lets(compiled):
 
 
 def test_explain_fails_as_the_run_does(compiled):
-    with pytest.raises(FieldError, match="thing.in.yaml:5:4"):
+    with pytest.raises(FieldError, match=r"thing\.in\.yaml:5:6"):
         explain(compiled("x: missing"), {}, NOTHING, {})

@@ -1,0 +1,30 @@
+"""金蝶AI星辰 (金蝶云·星辰): products, stock and sales orders of the PSI system through the 金蝶开放平台 gateway.
+
+One connection is one application (client_id, client_secret) authorised by one customer instance; the 账套 and its
+domain come from the authorisation record, never from a setting.
+"""
+
+from __future__ import annotations
+
+from connectors.xingchen.client import RATE
+from connectors.xingchen.connector import Xingchen
+from duijie.connect.protocol import Plugin, Setting, Spec
+
+SPEC = Spec(
+    conn_type="xingchen",
+    title="金蝶AI星辰",
+    summary="拉取商品与即时库存, 写入销售订单, 读回对账",
+    settings=(
+        Setting("host", "网关地址", target="host", default="https://api.kingdee.com"),
+        Setting("client_id", "Client ID", target="login"),
+        Setting("client_secret", "Client Secret", target="password", secret=True),
+        Setting("outer_instance_id", "第三方实例ID", help="客户授权时得到的 outerInstanceId"),
+        Setting("service_id", "服务ID", required=False, help="一个实例授权了多个账套时用来选定其一"),
+        Setting("rate", "调用频率", required=False, default=RATE, help="每账套 500 次/分钟"),
+    ),
+    rate=RATE,
+    api_version="v2",
+    source="https://open.jdy.com/#/files/api/detail",
+)
+
+CONNECTOR = Plugin(spec=SPEC, open=Xingchen)

@@ -104,8 +104,7 @@ class FxiaokeSandbox(Sandbox):
         if stop := self._stopped(body, self._config["users"]):
             return stop
         try:
-            is_custom = request.url.path.startswith("/cgi/crm/custom/")
-            return _answer(self._tenant().run(request.path_params["operation"], data or {}, is_custom=is_custom))
+            return _answer(self._tenant().run(request.url.path, data or {}))
         except Refusal as refusal:
             return _refused(refusal.code, str(refusal))
 

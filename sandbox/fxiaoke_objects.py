@@ -17,6 +17,7 @@ Test = Callable[[Record], bool]
 NAME_LENGTH = 200
 DEFAULT_LIMIT = 20
 STANDARD_MOST, CUSTOM_MOST = 1000, 100
+CUSTOM_PATH = "/cgi/crm/custom/"
 
 COMMON = {
     "_id": "text",
@@ -126,16 +127,19 @@ class Tenant:
         fields = {name: {"api_name": name, "type": kind} for name, kind in self.fields(api_name).items()}
         return {"api_name": api_name, "is_active": True, "fields": fields}
 
-    def run(self, operation: str, data: Record, *, is_custom: bool) -> Record:
-        """The answer of one data call. Raises Refusal."""
+    def run(self, path: str, data: Record) -> Record:
+        """The answer of one data call; custom objects have their own path. Raises Refusal."""
+        operation = path.rpartition("/")[2]
         operations = {"query": self._query, "get": self._get, "create": self._create, "update": self._update}
         if operation not in operations:
             raise Refusal(Code.OPERATION, f"不支持操作 {operation}")
         inner = data.get("object_data", data)
         api_name = str((inner if isinstance(inner, dict) else {}).get("dataObjectApiName") or "")
         self.fields(api_name)
-        if api_name.endswith("__c") is not is_custom:
-            raise Refusal(Code.OBJECT, f"对象 {api_name} 请使用{'预设' if is_custom else '自定义'}对象接口")
+        if api_name.endswith("__c") is not path.startswith(CUSTOM_PATH):
+            raise Refusal(
+                Code.OBJECT, f"对象 {api_name} 请使用{'自定义' if api_name.endswith('__c') else '预设'}对象接口"
+            )
         return operations[operation](api_name, data)
 
     def stamped(self, api_name: str, row: Record, native_id: str) -> Record:

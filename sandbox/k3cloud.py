@@ -109,7 +109,7 @@ class K3CloudSandbox(Sandbox):
         try:
             answer = Ledgering(self.store, self._config, now).run(operation, form, data)
         except Refusal as refusal:
-            answer = refusal.answer(is_query=operation == "ExecuteBillQuery")
+            answer = [[refusal.envelope()]] if operation == "ExecuteBillQuery" else refusal.envelope()
         except msgspec.DecodeError:
             return Response("response_error:data 不是有效的 JSON", media_type="text/plain")
         if answer is None:

@@ -44,10 +44,9 @@ class Refusal(Exception):
         super().__init__("; ".join(fault.message for fault in faults))
         self.faults = faults
 
-    def answer(self, *, is_query: bool) -> Any:
-        """The failure envelope, wrapped as queries wrap it."""
-        envelope = failed(self.faults[0].code, [(fault.field, fault.message, 0) for fault in self.faults])
-        return [[envelope]] if is_query else envelope
+    def envelope(self) -> Record:
+        """The failure envelope."""
+        return failed(self.faults[0].code, [(fault.field, fault.message, 0) for fault in self.faults])
 
 
 @dataclass(frozen=True)
@@ -244,8 +243,7 @@ class Ledgering:
         test, asked = compile_filter(str(data.get("FilterString") or ""), known)
         order = str(data.get("OrderString") or "")
         ordered = {part.split()[0].casefold() for part in order.split(",") if part.strip()}
-        by_entry = bool(ENTRY_FIELDS & {*wanted, *asked, *ordered})
-        rows = [row for row in self._flat(form, by_entry) if test(row)]
+        rows = [row for row in self._flat(form, {*wanted, *asked, *ordered}) if test(row)]
         return [[row[name] for name in wanted] for row in sort_rows(rows, order, known)]
 
     def _known(self, form: str) -> frozenset[str]:
@@ -258,13 +256,15 @@ class Ledgering:
         }
         return frozenset(head | ENTRY_FIELDS | {name.casefold() for name in self.config["key_fields"]})
 
-    def _flat(self, form: str, by_entry: bool) -> list[Row]:
+    def _flat(self, form: str, asked: set[str]) -> list[Row]:
         """One row per record; of vouchers one row per entry when entry fields are asked for."""
         if form != VOUCHER:
             return [_master(row) for row in self.store.all(form)]
         blank = {name.casefold(): "" for name in self.config["key_fields"]}
         vouchers = [{**blank, **one} for one in self.store.all(VOUCHER)]
-        return [{**one, **entry} for one in vouchers for entry in one["entries"]] if by_entry else vouchers
+        if not ENTRY_FIELDS & asked:
+            return vouchers
+        return [{**one, **entry} for one in vouchers for entry in one["entries"]]
 
 
 def _master(row: Record) -> Row:

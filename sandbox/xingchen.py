@@ -10,7 +10,7 @@ Seed (each key may be absent)::
      "limits":    {"per_minute": 500, "tokens_per_minute": 2}}
 
 Loading the same material, stock row or customer again leaves alone what was written since. Where the vendor's documents
-are silent (texts of some refusals, the JSON around HTTP 519) this server has its own, listed in docs/connectors/xingchen.md.
+are silent (texts of some refusals, the JSON around HTTP 519) this server has its own ways: docs/connectors/xingchen.md.
 """
 
 from __future__ import annotations

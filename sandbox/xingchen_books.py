@@ -1,7 +1,7 @@
 """What the account set holds: materials, units, customers, stock, sales orders, and the rules for saving them.
 
-Amounts are computed as the vendor's form does: 价税合计 = 数量 × 含税单价 − 折扣额, rounded to the cent; when the caller
-gives 价税合计 it must agree to the cent with that.
+Amounts are computed as the vendor's form does: 价税合计 = 数量 × 含税单价 − 折扣额, rounded to the cent; a caller's own
+价税合计 may differ by a cent at most.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Books:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._bills = {row["bill_no"]: row["id"] for row in store.all("sal_order")}
+        self._numbers = {row["id"]: row["number"] for row in store.all("material")}
         self._stock_of: dict[str, list[str]] = {}
         for key in store.keys("inventory"):
             self._stock_of.setdefault(key.rpartition("@")[0], []).append(key)
@@ -66,6 +67,7 @@ class Books:
         self.store.put_many(
             "material", {row["number"]: self._material(start + i, row) for i, row in enumerate(materials, 1)}
         )
+        self._numbers = {row["id"]: row["number"] for row in self.store.all("material")}
         self._seed_stock(data.get("stock", []))
         customers = [row for row in data.get("customers", []) if not self.store.get("customer", row["number"])]
         start = len(self.store.all("customer"))
@@ -112,20 +114,11 @@ class Books:
         self.store.put_many("inventory", fresh)
 
     def _material_detail(self, query: Record, _: int) -> Record:
-        if number := query.get("number"):
-            found = self.store.get("material", number)
-        else:
-            wanted = query.get("id", "")
-            found = next((row for row in self._by_id().values() if row["id"] == wanted), None) if wanted else None
-            found = self._by_id().get(wanted) if wanted else None
+        wanted = query.get("number") or self._numbers.get(query.get("id", ""), "")
+        found = self.store.get("material", wanted)
         if found is None:
-            raise Refused(f"参数id[{query.get('id') or query.get('number')}]不存在")
+            raise Refused(f"参数id[{query.get('id') or wanted}]不存在")
         return {name: value for name, value in found.items() if name != "modify_time"}
-
-    def _by_id(self) -> dict[str, Record]:
-        if len(getattr(self, "_ids", {})) != len(self.store.all("material")):
-            self._ids = {row["id"]: row for row in self.store.all("material")}
-        return self._ids
 
     def _inventory(self, query: Record, _: int) -> Record:
         return _page(query, self.store.all("inventory"))
@@ -290,7 +283,8 @@ def _page(query: Record, rows: list[Record], hidden: tuple[str, ...] = ()) -> Re
 
 
 def _on_day(row: Record, query: Record) -> bool:
-    return str(query.get("start_bill_date", "")) <= row["bill_date"] <= str(query.get("end_bill_date") or "9999")
+    day = str(row["bill_date"])
+    return str(query.get("start_bill_date", "")) <= day <= str(query.get("end_bill_date") or "9999")
 
 
 def _is_day(text: str) -> bool:

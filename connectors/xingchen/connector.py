@@ -1,7 +1,7 @@
 """Streams and sinks of 金蝶AI星辰.
 
-Lists and saves: 金蝶开放平台 "商品列表/详情", "商品库存列表", "销售订单列表", "销售订单保存". Paging counts from 1 and ends at
-`total_page`; `count` may come as text.
+Lists and saves: 金蝶开放平台 "商品列表", "商品详情", "商品库存列表", "销售订单列表", "销售订单保存". Paging counts
+from 1 and ends at `total_page`; `count` may come as text.
 """
 
 from __future__ import annotations

@@ -52,12 +52,16 @@ class Poll(msgspec.Struct, tag_field="verb", tag="poll", forbid_unknown_fields=T
 
 
 class Derive(msgspec.Struct, tag_field="verb", tag="derive", forbid_unknown_fields=True, frozen=True):
-    """Make documents of documents by a rule of mappings/rules; `delivered_to`: only of those a sink has got."""
+    """Make documents of documents by a rule of mappings/rules; `delivered_to`: only of those a sink has got.
+
+    `after`: only of those whose order another rule has used (no red voucher without its sale).
+    """
 
     name: str
     make: str
     rule: str = ""
     delivered_to: str = ""
+    after: str = ""
     settings: dict[str, Any] = {}
 
 

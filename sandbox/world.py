@@ -52,6 +52,11 @@ class World:
     def seed(self) -> None:
         """Load the day into every sandbox and order its faults; what was written since stays."""
         day = business_day(data_folder())
+        customers = [
+            {"number": f"KH{number:03d}", "name": shop["nick"]}
+            for number, shop in enumerate(day["taobao"]["shops"].values(), 1)
+        ]
+        day["xingchen"]["customers"] = day["k3cloud"]["customers"] = customers
         for number, (name, sandbox) in enumerate(self.sandboxes.items()):
             sandbox.seed({**day.get(name, {}), **self._account(name)})
             sandbox.faults = faults(name, number * 10) if name != "robot" else []
@@ -77,7 +82,7 @@ class World:
                 "k3cloud",
                 login="administrator",
                 password=kept["k3cloud"],
-                extra={"acct_id": "5f0c1a2b3c4d5e", "app_id": app_id, "account_book": "001"},
+                extra={"acct_id": "5f0c1a2b3c4d5e", "app_id": app_id, "account_book": "001", "rate": "6000/minute"},
             ),
             "fxiaoke": self._at(
                 "fxiaoke",
@@ -102,6 +107,18 @@ class World:
     def alerts(self) -> str:
         """The alert channel: an apprise URL."""
         return f"json://127.0.0.1:{self.ports['robot']}/notify"
+
+    def codes(self) -> list[dict[str, str]]:
+        """Code tables 对照 a person would keep: each shop's customer number in the PSI system and in the ledger."""
+        return [
+            {"kind": "customer", "connection": connection, "code": shop, "counterpart": customer}
+            for shop, customer in self._customers().items()
+            for connection in ("xingchen", "k3cloud")
+        ]
+
+    def _customers(self) -> dict[str, str]:
+        shops = self.sandboxes["taobao"].store.all("shops")
+        return {one["shop"]: f"KH{number:03d}" for number, one in enumerate(shops, 1)}
 
     def _at(self, name: str, **more: Any) -> dict[str, Any]:
         return {"conn_type": name, "host": f"http://127.0.0.1:{self.ports[name]}", **more}
@@ -145,7 +162,7 @@ class World:
         serving = [asyncio.create_task(_serve(one)) for one in servers]
         while not all(one.started for one in servers):
             await asyncio.sleep(0.02)
-        told = {"connections": self.connections(), "alerts": self.alerts()}
+        told = {"connections": self.connections(), "alerts": self.alerts(), "codes": self.codes()}
         ready.touch(mode=0o600)
         draft = ready.with_suffix(".draft")
         draft.touch(mode=0o600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
@@ -42,3 +43,9 @@ def chromium() -> str:
         return chromium_path()
     except Missing as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture
+def postgres_database(postgres_server: Postgres) -> str:
+    """The URI of an empty database for one test."""
+    return postgres_server.create(f"t{uuid4().hex[:12]}")

@@ -20,7 +20,8 @@ from duijie.cli.output import console
 from duijie.connect.errors import ConfigError
 from duijie.demo.show import print_report
 from duijie.flow import load_flows
-from duijie.journal import Journal
+from duijie.journal import Journal, codes
+from duijie.journal.codes import Code
 from duijie.report import Mark, build
 from duijie.runtime import AirflowStandalone, ProcessGroup, free_port
 
@@ -42,8 +43,9 @@ def run_demo(home: Path, *, once: bool, fresh: bool) -> int:
     try:
         with ThreadPoolExecutor(1) as starter:
             healthy = starter.submit(_start_airflow, airflow)
-            connections = _start_world(world, home)
-            _hand_over(home, connections)
+            ready = _start_world(world, home)
+            _hand_over(home, ready)
+            _keep_codes(Journal.open(), ready)
             healthy.result()
         report = _run_day(home, airflow, began)
         print_report(report)
@@ -108,6 +110,10 @@ def _hand_over(home: Path, ready: Mapping[str, Any]) -> None:
         path.touch(mode=0o600)
         path.chmod(0o600)
         path.write_bytes(content)
+
+
+def _keep_codes(journal: Journal, ready: Mapping[str, Any]) -> None:
+    codes.put(journal, [Code(**row) for row in ready["codes"]], "demo")
 
 
 def _start_airflow(airflow: AirflowStandalone) -> None:

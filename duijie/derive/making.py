@@ -35,12 +35,15 @@ class Making:
     rules: Path
 
     def unused(self, rule: str, entity: str) -> list[Document]:
-        """Documents the rule has not used, restricted to those delivered where the step asks for it."""
+        """Documents the rule has not used, restricted as the step asks (`delivered_to`, `after`)."""
         fresh = documents.not_yet_derived(self.journal, rule, entity)
-        if not self.step.delivered_to:
-            return fresh
-        delivered = {key for key, _ in deliveries.keys_done(self.journal, self.step.delivered_to)}
-        return [one for one in fresh if one.key in delivered]
+        if self.step.delivered_to:
+            delivered = {key for key, _ in deliveries.keys_done(self.journal, self.step.delivered_to)}
+            fresh = [one for one in fresh if one.key in delivered]
+        if self.step.after:
+            used = documents.derived_keys(self.journal, self.step.after)
+            fresh = [one for one in fresh if one.body.get("order_key") in used]
+        return fresh
 
     def store(self, entity: str, made: Record, rule: str, sources: Sequence[tuple[Document, int]]) -> None:
         """Put a derived document, mark its sources as used and link them, in one transaction."""

@@ -123,6 +123,13 @@ def not_yet_derived(journal: Journal, rule: str, entity: str) -> list[Document]:
         return [Document.of(row) for row in tx.execute(query.order_by(document.c.key))]
 
 
+def derived_keys(journal: Journal, rule: str) -> dict[str, str]:
+    """Source key → result key of everything a rule has used."""
+    query = select(derived.c.key, derived.c.result_key).where(derived.c.rule == rule)
+    with journal.reading() as tx:
+        return {key: result for key, result in tx.execute(query)}
+
+
 def mark_derived(tx: Transaction, rule: str, sources: Iterable[Document], result_key: str) -> None:
     """Say that a rule used these documents; a second use breaks the primary key and rolls everything back."""
     rows = [

@@ -2,7 +2,8 @@
 
 A side names a connection's stream and a row mapping (mappings/reconcile/*.in.yaml: raw record → key and amount).
 `through: RULE` replaces a row's key by that of the document which the rule made of it and adds the amounts up: so
-orders in the PSI system meet the vouchers they went into. `sink` gives the keys for streams that are read by key.
+orders in the PSI system meet the vouchers they went into. `among: RULE` keeps the rows whose `of` (the order they belong
+to) that rule has used: a refund counts only where its sale was posted. `sink` gives the keys for streams that are read by key.
 `standing` explains a class of difference for good, in words (e.g. 未上架).
 
 A difference is explained when an open work item holds its record, or by a standing explanation; anything else is
@@ -24,7 +25,7 @@ from duijie.connect.errors import ConfigError, DataError
 from duijie.connect.protocol import Stream, Window
 from duijie.journal import Journal, deliveries, documents, work
 from duijie.journal.lookup import JournalLookup
-from duijie.journal.tables import comparison, derived, difference, work_item, work_item_record
+from duijie.journal.tables import comparison, difference, work_item, work_item_record
 from duijie.mapping import load_mapping
 from duijie.reconcile.compare import Difference, Result, Row, compare
 
@@ -41,6 +42,7 @@ class Side(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     since: datetime
     until: datetime | None = None
     through: str = ""
+    among: str = ""
     sink: str = ""
     distinct: bool = False
     sum: bool = False
@@ -98,6 +100,7 @@ def _rows(journal: Journal, side: Side, streams: Streams, mappings: Path) -> lis
 
 def _read(journal: Journal, side: Side, stream: Stream, mappings: Path) -> Iterator[Row]:
     mapping = load_mapping(mappings / f"{side.mapping}.yaml")
+    among = _tails(journal, side.among) if side.among else {}
     lookup = JournalLookup(journal, side.connection)
     for window in _windows(journal, side, stream):
         for page in stream.read(window):
@@ -106,7 +109,7 @@ def _read(journal: Journal, side: Side, stream: Stream, mappings: Path) -> Itera
                     row = mapping.run(record, lookup, {"partition": window.partition})
                 except DataError:
                     row = {"key": str(record.get(stream.key, "?")), "amount": 0}
-                if row is not None:
+                if row is not None and (not side.among or _tail(str(row.get("of"))) in among):
                     yield Row(str(row["key"]), documents.fen(row["amount"]))
 
 
@@ -134,10 +137,12 @@ def _summed(rows: list[Row]) -> list[Row]:
 
 def _through(journal: Journal, rule: str, rows: list[Row]) -> list[Row]:
     """Rows by the documents that a rule made of theirs; a row the rule never used keeps its own key."""
-    query = select(derived.c.key, derived.c.result_key).where(derived.c.rule == rule)
-    with journal.reading() as tx:
-        made = {_tail(key): result for key, result in tx.execute(query)}
+    made = _tails(journal, rule)
     return _summed([Row(made.get(_tail(row.key), row.key), row.amount) for row in rows])
+
+
+def _tails(journal: Journal, rule: str) -> dict[str, str]:
+    return {_tail(key): result for key, result in documents.derived_keys(journal, rule).items()}
 
 
 def _tail(key: str) -> str:

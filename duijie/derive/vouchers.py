@@ -1,0 +1,169 @@
+"""凭证: one voucher per shop and day of the documents a rule covers, balanced to the cent by construction.
+
+Rules are data (mappings/rules/voucher.yaml). A document contributes postings: a role account, a side, and the amount it
+reads from a document or from its lines, kept apart by tax rate, because different rates in one sum would be taxed at
+the highest (增值税法 第十二条). Reductions are negative on the *same* side (红字), so that period totals stay right.
+Amounts come from the documents as they are: gross never moves, and a voucher whose sides differ is refused.
+Source of form and validity rules: 会计基础工作规范 (财政部), 第五十一条.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from duijie.codec import Record
+from duijie.connect.errors import ConfigError, InvalidDocument
+from duijie.derive.rounding import split_tax
+
+ZERO = Decimal("0.00")
+
+
+class Posting(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One line of a rule. `of`: field with the amount; `per_line`: read it from every document line.
+
+    `part` takes net or tax of a gross amount at `rate`; without a rate the field is posted as it is.
+    """
+
+    account: str
+    side: str
+    of: str
+    per_line: bool = False
+    part: str = ""
+    rate: Decimal | None = None
+    customer: bool = False
+
+
+class VoucherRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What a rule covers and posts. `where`: field → values it must have; `sign` −1 makes a red voucher."""
+
+    entity: str
+    word: str
+    summary: str
+    where: dict[str, tuple[str, ...]]
+    postings: tuple[Posting, ...]
+    sign: int = 1
+    name: str = ""
+
+    def applies(self, document: Record) -> bool:
+        """Whether the rule covers this document."""
+        return all(document.get(field) in values for field, values in self.where.items())
+
+
+class Voucher(msgspec.Struct, frozen=True):
+    """A made voucher and (source key, amount) of every document in it."""
+
+    document: Record
+    sources: tuple[tuple[str, Decimal], ...]
+
+
+def load_rules(path: Path) -> dict[str, VoucherRule]:
+    """Read voucher.yaml. Raises ConfigError naming the file, the place and what was expected."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        rules = msgspec.convert(data, dict[str, VoucherRule], strict=False)
+    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+        raise ConfigError(
+            f"凭证规则 {path} 有误: {error}, 请更正后重试", en=f"{path} is wrong: {error}", where=str(path)
+        ) from error
+    return {name: msgspec.structs.replace(rule, name=name) for name, rule in rules.items()}
+
+
+def vouchers(
+    documents: Iterable[Record], rule: VoucherRule, issued: Mapping[str, int], shop_names: Mapping[str, str]
+) -> list[Voucher]:
+    """Vouchers of the documents that the rule covers, one per shop and day.
+
+    `issued`: group → how many vouchers it has already: late documents make a supplement 补, never a change.
+    """
+    groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for document in documents:
+        if rule.applies(document):
+            groups[document["shop"], document["business_date"]].append(document)
+    return [_voucher(rule, shop, day, group, issued, shop_names) for (shop, day), group in sorted(groups.items())]
+
+
+def _voucher(
+    rule: VoucherRule, shop: str, day: str, group: list[Record], issued: Mapping[str, int], names: Mapping[str, str]
+) -> Voucher:
+    key = f"{rule.name}:{shop}:{day}"
+    number = issued.get(key, 0) + 1
+    supplement = "补" if number > 1 else ""
+    words = {"shop": names.get(shop, shop), "day": day[5:], "count": len(group)}
+    summary = supplement + rule.summary.format(**words)
+    lines = _lines(rule, shop, group, summary)
+    debit, credit = (sum((line[side] for line in lines), ZERO) for side in ("debit", "credit"))
+    if debit != credit or len(lines) < 2:
+        raise InvalidDocument(
+            f"凭证 {key}:{number} 不平: 借 {debit} 贷 {credit}; 请核对凭证规则 {rule.name} 与来源单据的金额",
+            en=f"voucher {key}:{number} does not balance: debit {debit}, credit {credit}",
+            where=key,
+        )
+    made: Record = {
+        "key": f"{key}:{number}",
+        "rule": rule.name,
+        "shop": shop,
+        "date": day,
+        "period": day[:4] + day[5:7],
+        "word": rule.word,
+        "summary": summary,
+        "attachments": len(group),
+        "debit": debit,
+        "credit": credit,
+        "lines": lines,
+    }
+    amount = rule.postings[0].of
+    return Voucher(made, tuple((one["key"], rule.sign * Decimal(one[amount])) for one in group))
+
+
+def _lines(rule: VoucherRule, shop: str, group: list[Record], summary: str) -> list[Record]:
+    """Postings merged by account, side and tax rate; what comes to nothing is left out."""
+    totals: dict[tuple[int, str, Decimal | None], Decimal] = defaultdict(lambda: ZERO)
+    for position, posting in enumerate(rule.postings):
+        for document in group:
+            for part in document["lines"] if posting.per_line else (document,):
+                rate = part.get("tax_rate") if posting.rate is None else posting.rate
+                kept_apart = None if posting.customer else rate
+                totals[position, posting.account, kept_apart] += rule.sign * _amount(posting, part)
+    ordered = sorted(totals.items(), key=lambda item: (item[0][0], -(item[0][2] or 0)))
+    lines = [
+        _line(rule.postings[at], account, rate, amount, shop, summary)
+        for (at, account, rate), amount in ordered
+        if amount
+    ]
+    return [{"line_no": number, **line} for number, line in enumerate(_merged(lines), 1)]
+
+
+def _amount(posting: Posting, part: Record) -> Decimal:
+    value = Decimal(part.get(posting.of) or 0)
+    if not posting.part:
+        return value
+    split = split_tax(value, posting.rate or Decimal(0))
+    return split.net if posting.part == "net" else split.tax
+
+
+def _line(posting: Posting, account: str, rate: Decimal | None, amount: Decimal, shop: str, summary: str) -> Record:
+    made: Record = {"summary": summary, "account": account, "debit": ZERO, "credit": ZERO, posting.side: amount}
+    if posting.customer:
+        made["aux"] = {"customer": shop}
+    if rate is not None:
+        made["tax_rate"] = rate
+    return made
+
+
+def _merged(lines: list[Record]) -> list[Record]:
+    """One line per account, side and rate: freight VAT joins goods VAT of the same rate."""
+    merged: dict[tuple[str, bool, Decimal | None], Record] = {}
+    for line in lines:
+        key = (line["account"], line["debit"] != 0, line.get("tax_rate"))
+        if key in merged:
+            merged[key]["debit"] += line["debit"]
+            merged[key]["credit"] += line["credit"]
+        else:
+            merged[key] = dict(line)
+    return [line for line in merged.values() if line["debit"] or line["credit"]]

@@ -16,7 +16,7 @@ COMPANY = "杭州对接商贸有限公司"
 LOGIN = "duijie"
 JOURNAL = "记"
 YEAR = 2026
-GROUPS = ("Account", "Accounting", "Accounting Party")
+GROUPS = ("Accounting",)
 
 _TYPES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("流动资产", "balance", ("assets",)),

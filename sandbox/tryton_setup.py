@@ -26,13 +26,13 @@ def create_database(plan: Plan) -> None:
     if plan["sqlite_file"]:
         Path(plan["sqlite_file"]).touch(mode=0o600)
         return
-    import psycopg  # type: ignore[import-not-found]  # noqa: PLC0415  only in Tryton's environment
+    from psycopg import connect, sql  # noqa: PLC0415  only in Tryton's environment
 
     maintenance = urlunsplit(urlsplit(plan["postgres"])._replace(path="/postgres"))
-    with psycopg.connect(maintenance, autocommit=True) as connection:
+    with connect(maintenance, autocommit=True) as connection:
         there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [plan["database"]]).fetchone()
         if there is None:
-            connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(plan["database"])))
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(plan["database"])))
 
 
 def activate(plan: Plan) -> None:

@@ -117,14 +117,14 @@ class World:
         ]
 
     def _customers(self) -> dict[str, str]:
-        shops = self.sandboxes["taobao"].store.all("shops")
+        shops = self.sandboxes["taobao"].store.all("shop")
         return {one["shop"]: f"KH{number:03d}" for number, one in enumerate(shops, 1)}
 
     def _at(self, name: str, **more: Any) -> dict[str, Any]:
         return {"conn_type": name, "host": f"http://127.0.0.1:{self.ports[name]}", **more}
 
     def _shops(self) -> dict[str, Any]:
-        shops = self.sandboxes["taobao"].store.all("shops")
+        shops = self.sandboxes["taobao"].store.all("shop")
         return {one["shop"]: {"refresh_token": one["refresh_token"]} for one in shops}
 
     def _account(self, name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from airflow.exceptions import AirflowFailException
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
-from duijie.connect.errors import JournalBusy, RateLimited, Terminal
+from duijie.connect.errors import JournalBusy, RateLimited, Terminal, VendorBusy
 from duijie.flow import Poll, load_flow
 
 POLL_LIMIT = timedelta(minutes=30)
@@ -105,7 +105,7 @@ class PollOperator(StepOperator):
         journal = Journal.open()
         with journal.writing() as tx:
             work.raise_alert(tx, journal, f"poll|{flow.flow}|{self.step}", "重要", title, body)
-        raise AirflowFailException(f"{title}; {body}")
+        raise AirflowFailException(f"{title}; {body}") from VendorBusy(title)
 
 
 class BrokenFlowOperator(BaseOperator):

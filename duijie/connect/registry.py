@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError
@@ -16,16 +16,22 @@ GROUP = "duijie.connectors"
 
 
 @cache
+def _entries() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)}
+
+
 def plugins() -> dict[str, Plugin]:
     """Every installed connector by conn_type."""
-    return {entry.name: entry.load() for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)}
+    return {name: plugin(name) for name in _entries()}
 
 
+@cache
 def plugin(conn_type: str) -> Plugin:
-    """The connector for a conn_type. Raises ConfigError naming the nearest one."""
-    known = plugins()
+    """The connector for a conn_type, imported on first use. Raises ConfigError naming the nearest one."""
+    known = _entries()
     if conn_type in known:
-        return known[conn_type]
+        loaded: Plugin = known[conn_type].load()
+        return loaded
     near = get_close_matches(conn_type, known, 1)
     hint = f", 是否指 {near[0]}?" if near else ""
     raise ConfigError(

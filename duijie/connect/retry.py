@@ -17,7 +17,6 @@ from duijie.connect.errors import (
     DuijieError,
     OutcomeUnknown,
     RateLimited,
-    Terminal,
     TokenExpired,
     Transient,
 )
@@ -57,12 +56,8 @@ class Retrier:
         """Run one write and turn every error of the tree into its Outcome."""
         try:
             return self.write(call)
-        except OutcomeUnknown as error:
-            return Unknown(error.zh, error.en)
-        except Transient as error:
-            return Later(error.zh, error.en, getattr(error, "retry_after", 5.0))
-        except Terminal as error:
-            return Refused(error.code, error.zh, error.en)
+        except DuijieError as error:
+            return outcome_of(error)
 
     def _retrying(self, kinds: tuple[type[DuijieError], ...]) -> Retrying:
         return Retrying(
@@ -78,6 +73,15 @@ class Retrier:
         self.observe(Incident(self.conn_id, type(error).__name__, str(error)))
         if isinstance(error, TokenExpired):
             self.refresh()
+
+
+def outcome_of(error: DuijieError) -> Unknown | Later | Refused:
+    """What an error of the tree means for the payload that was being written."""
+    if isinstance(error, OutcomeUnknown):
+        return Unknown(error.zh, error.en)
+    if isinstance(error, Transient):
+        return Later(error.zh, error.en, getattr(error, "retry_after", 5.0))
+    return Refused(error.code, error.zh, error.en)
 
 
 def side_by_side(call: Callable[[T], R], items: Sequence[T], workers: int = 8) -> list[R]:

@@ -2,9 +2,9 @@
 
 A side names a connection's stream and a row mapping (mappings/reconcile/*.in.yaml: raw record → key and amount).
 `through: RULE` replaces a row's key by that of the document which the rule made of it and adds the amounts up: so
-orders in the PSI system meet the vouchers they went into. `among: RULE` keeps the rows whose `of` (the order they belong
-to) that rule has used: a refund counts only where its sale was posted. `sink` gives the keys for streams that are read by key.
-`standing` explains a class of difference for good, in words (e.g. 未上架).
+orders in the PSI system meet the vouchers they went into. `among: RULE` keeps the rows whose `of` (the order they
+belong to) that rule has used: a refund counts only where its sale was posted. `sink` gives the keys for streams that
+are read by key. `standing` explains a class of difference for good, in words (e.g. 未上架).
 
 A difference is explained when an open work item holds its record, or by a standing explanation; anything else is
 unexplained and raises an alert.

@@ -18,6 +18,7 @@ from sandbox.dataset_read import Row, draw
 
 CENT = Decimal("0.01")
 SKUS_AN_ITEM = 20
+DRIFTED = 50  # one figure of so many was changed by hand in the shop
 SCARCE = 200  # of 10,000 SKUs open with less than the day's orders need
 
 
@@ -137,12 +138,29 @@ class Catalogue:
         grouped: dict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
         for row in rows:
             grouped[shops[row.store_id], row.category or row.department or "OTHER"][row.sku] = row
+        shown = self._shown(grouped)
         items: list[dict[str, Any]] = []
         for (shop, category), found in sorted(grouped.items()):
             ordered = [found[sku] for sku in sorted(found)]
             for start in range(0, len(ordered), SKUS_AN_ITEM):
-                items.append(_item(shop, category, len(items), ordered[start : start + SKUS_AN_ITEM], day))
+                chosen = [(row, shown[shop, row.sku]) for row in ordered[start : start + SKUS_AN_ITEM]]
+                items.append(_item(shop, category, len(items), chosen, day))
         return items
+
+    def _shown(self, grouped: Mapping[tuple[str, str], Mapping[str, Row]]) -> dict[tuple[str, str], int]:
+        """What each shop shows in the morning: the opening stock shared out evenly, a few figures changed by hand."""
+        sellers: dict[str, list[str]] = defaultdict(list)
+        for (shop, _), found in sorted(grouped.items()):
+            for sku, row in found.items():
+                if not row.unknown:
+                    sellers[sku].append(shop)
+        shown: dict[tuple[str, str], int] = defaultdict(int)
+        for sku, shops in sellers.items():
+            share, rest = divmod(self._opening(sku), len(shops))
+            for place, shop in enumerate(sorted(shops)):
+                by_hand = draw("drift", shop, sku) % DRIFTED == 0
+                shown[shop, sku] = share + (place < rest) + 3 * by_hand
+        return shown
 
 
 def num_iid(shop: str, number: int) -> int:
@@ -150,20 +168,20 @@ def num_iid(shop: str, number: int) -> int:
     return 600_000_000_000 + int(shop[1:]) * 1_000_000_000 + number
 
 
-def _item(shop: str, category: str, number: int, rows: Sequence[Row], day: date) -> dict[str, Any]:
+def _item(shop: str, category: str, number: int, rows: Sequence[tuple[Row, int]], day: date) -> dict[str, Any]:
     own = num_iid(shop, number)
     listed = f"{day.replace(month=1, day=1)} {number // 3600 % 24:02d}:{number // 60 % 60:02d}:{number % 60:02d}"
     skus = [
         {
             "sku_id": own * 100 + place,
             "outer_id": row.sku,
-            "quantity": draw("listed", shop, row.sku) % 200,
+            "quantity": shown,
             "price": f"{shelf_price(row)}",
             "modified": listed,
         }
-        for place, row in enumerate(rows)
+        for place, (row, shown) in enumerate(rows)
     ]
-    name = f"{department(rows[0])} {category.title()}"
+    name = f"{department(rows[0][0])} {category.title()}"
     return {"shop": shop, "num_iid": own, "title": name, "list_time": listed, "modified": listed, "skus": skus}
 
 

@@ -75,8 +75,12 @@ class TrytonServer:
             _keep_secret(self.home / name)
         wanted = plan(self.database, self.postgres, self.home)
         marker, mark = self.home / "ready", codec.digest(wanted)
-        if marker.exists() and marker.read_text(encoding="utf-8") == mark:
+        if marker.exists():
+            if marker.read_text(encoding="utf-8") != mark:
+                raise RuntimeError(f"the ledger in {self.home} was made by another version: remove that folder")
             return False
+        if not self.postgres:
+            Path(wanted["sqlite_file"]).unlink(missing_ok=True)  # what an interrupted set-up left
         self._configure()
         done = subprocess.run(  # noqa: S603  our own script by the interpreter of the environment
             [self._program("python"), "-P", str(SETUP)],

@@ -26,7 +26,7 @@ from sandbox.store import Store
 from sandbox.tryton import TrytonServer
 
 LOST = {"kind": "lose_answer", "rate": 0.05, "writes": True}
-LIMITED = {"kind": "status", "status": 429, "rate": 0.01, "headers": {"Retry-After": "1"}}
+LIMITED = {"kind": "status", "status": 429, "rate": 0.002, "headers": {"Retry-After": "1"}}
 
 
 def faults(name: str, seed: int) -> list[Fault]:

@@ -86,7 +86,7 @@ def test_no_secret_is_in_the_file_and_none_has_a_default(compose: dict[str, Any]
             interpolated(compose["services"], without)
     for service in compose["services"].values():
         for key, value in service.get("environment", {}).items():
-            if re.search("PASSWORD|SECRET|KEY|_CONN|_URL|JOURNAL|AUTH$", key) and key not in PLAIN:
+            if re.search("PASSWORD|SECRET|KEY|_CONN$|_URL$|BACKEND|JOURNAL|LIMITS|AUTH$", key) and key not in PLAIN:
                 assert "${" in value or key.endswith("_SERVER_URL"), f"{key} holds a literal value"
 
 

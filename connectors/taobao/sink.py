@@ -1,8 +1,8 @@
 """Writes sellable quantities to shops: taobao.skus.quantity.update with type=1, the whole figure.
 
 A payload is {"shop", "sku" (商家编码), "quantity", "num_iid" (optional)}. TOP takes up to 20 SKUs of one item a call,
-so a batch is grouped by shop and item. Writing the same figure twice is harmless; writing an old one over a newer one
-is not, which is why the sink is ABSOLUTE.
+so a batch (500 figures, made in the order of their items) is grouped by shop and item. Writing the same figure twice is
+harmless; writing an old one over a newer one is not, which is why the sink is ABSOLUTE.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ShopStockSink:
     name = "shop_stock"
     entity = "shop_stock"
     safety = Safety.ABSOLUTE
-    batch = 20
+    batch = 500
 
     def __init__(self, client: Client, skus: Skus) -> None:
         self._client = client

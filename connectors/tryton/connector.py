@@ -120,7 +120,7 @@ class VoucherSink:
         return {side: sum((Decimal(line[side]) for line in lines), ZERO) for side in ("debit", "credit")}
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
-        """By the key field; of several with one key the oldest posted one counts, `raw.copies` says how many there are."""
+        """By the key field. Of several copies the oldest posted one counts; `raw.copies` says how many there are."""
         return {key: _found(held) for key, held in self._held(keys).items() if not self._posts or _posted(held[0])}
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:

@@ -120,10 +120,11 @@ def _parties(making: Making) -> Counts:
 def _shop_stock(making: Making) -> Counts:
     listings = [one.body for one in documents.current(making.journal, "listing")]
     levels = [one.body for one in documents.current(making.journal, "stock_level")]
+    planned = {one.key: one.body["quantity"] for one in documents.current(making.journal, "shop_stock")}
     figures = stock.shop_figures(listings, levels, int(making.step.settings.get("safety", 0)))
     counts: Counts = Counter(sources=len(levels))
     with making.journal.writing() as tx:
-        for figure in figures:
+        for figure in stock.to_push(figures, planned):
             check("shop_stock", figure)
             made = documents.put(tx, making.journal, "shop_stock", figure, (None, "rules/shop_stock"))
             counts["new_documents" if made else "unchanged"] += 1

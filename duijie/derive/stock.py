@@ -8,7 +8,7 @@ exactly what there is.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_FLOOR, Decimal
 
 from duijie.codec import Record
@@ -23,15 +23,35 @@ def available(levels: Iterable[Record], safety: int = 0) -> dict[str, int]:
 
 
 def shop_figures(listings: Iterable[Record], levels: Iterable[Record], safety: int = 0) -> list[Record]:
-    """One shop_stock document per listing, in the order of their keys."""
+    """One shop_stock document per listing, item by item; `shown` is what the shop shows now."""
     totals = available(levels, safety)
     by_sku: dict[str, list[Record]] = defaultdict(list)
     for listing in sorted(listings, key=lambda one: str(one["key"])):
         by_sku[listing["sku"]].append(listing)
-    return [
-        {"key": one["key"], "shop": one["shop"], "sku": sku, "item": one["item"], "quantity": quantity}
+    figures = [
+        {
+            "key": one["key"],
+            "shop": one["shop"],
+            "sku": sku,
+            "item": one["item"],
+            "quantity": quantity,
+            "shown": one["quantity"],
+        }
         for sku, sold_by in by_sku.items()
         for one, quantity in zip(sold_by, split(totals.get(sku, 0), len(sold_by)), strict=True)
+    ]
+    return sorted(figures, key=lambda one: (one["shop"], one["item"], one["sku"]))
+
+
+def to_push(figures: Iterable[Record], planned: Mapping[str, int]) -> list[Record]:
+    """The figures worth a call: the shop shows another one, or an older one of ours is still on its way.
+
+    `planned`: key → quantity of our newest figure.
+    """
+    return [
+        one
+        for one in figures
+        if one["quantity"] != one["shown"] or planned.get(one["key"], one["quantity"]) != one["quantity"]
     ]
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duijie.derive.stock import available, shop_figures, split
+from duijie.derive.stock import available, shop_figures, split, to_push
 
 
 def level(sku: str, quantity: str, warehouse: str = "CK01") -> dict[str, object]:
@@ -15,7 +15,7 @@ def level(sku: str, quantity: str, warehouse: str = "CK01") -> dict[str, object]
 
 
 def listing(shop: str, sku: str) -> dict[str, object]:
-    return {"key": f"{shop}:{sku}", "shop": shop, "sku": sku, "item": f"I{sku}"}
+    return {"key": f"{shop}:{sku}", "shop": shop, "sku": sku, "item": f"I{sku}", "quantity": 4}
 
 
 def test_a_fraction_is_never_rounded_up() -> None:
@@ -40,3 +40,9 @@ def test_the_shops_together_show_exactly_what_there_is(total: int, shops: int) -
     shares = split(total, shops)
     assert sum(shares) == total
     assert max(shares) - min(shares) <= 1
+
+
+def test_only_what_the_shop_shows_wrongly_is_worth_a_call() -> None:
+    made = shop_figures([listing("S01", "A"), listing("S02", "A")], [level("A", "7")])
+    assert [one["key"] for one in to_push(made, {})] == ["S02:A"]
+    assert [one["key"] for one in to_push(made, {"S01:A": 9})] == ["S01:A", "S02:A"]

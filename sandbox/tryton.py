@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,30 +70,53 @@ class TrytonServer:
         }
 
     def setup(self) -> bool:
-        """Make the database; False when an earlier run has. Raises RuntimeError with the log's end."""
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in ("admin-password", "api-password"):
-            _keep_secret(self.home / name)
-        wanted = plan(self.database, self.postgres, self.home)
-        marker, mark = self.home / "ready", codec.digest(wanted)
-        if marker.exists():
-            if marker.read_text(encoding="utf-8") != mark:
+        """Make the database; False when an earlier run has. Raises RuntimeError with the log's end.
+
+        A SQLite ledger is built once per environment and copied; a PostgreSQL one is built where it will stay.
+        """
+        mark = _mark(self.database)
+        ready = self.home / "ready"
+        if ready.exists():
+            if ready.read_text(encoding="utf-8") != mark:
                 raise RuntimeError(f"the ledger in {self.home} was made by another version: remove that folder")
             return False
-        if not self.postgres:
-            Path(wanted["sqlite_file"]).unlink(missing_ok=True)  # what an interrupted set-up left
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.postgres:
+            self._build()
+        else:
+            shutil.copytree(self._built_once(mark), self.home, dirs_exist_ok=True)
+        ready.write_text(mark, encoding="utf-8")
+        return True
+
+    def _built_once(self, mark: str) -> Path:
+        """The folder of the pristine SQLite ledger, below the environment that made it."""
+        kept = self.venv / f"ledger-{mark[:16]}"
+        if not kept.exists():
+            draft = TrytonServer(self.venv / f"ledger-draft-{os.getpid()}", self.venv)
+            draft.home.mkdir(mode=0o700)
+            try:
+                draft._build()
+                draft.home.rename(kept)
+            except OSError:  # another process was first
+                if not kept.exists():
+                    raise
+            finally:
+                shutil.rmtree(draft.home, ignore_errors=True)
+        return kept
+
+    def _build(self) -> None:
+        for name in ("admin-password", "api-password"):
+            _keep_secret(self.home / name)
         self._configure()
         done = subprocess.run(  # noqa: S603  our own script by the interpreter of the environment
             [self._program("python"), "-P", str(SETUP)],
-            input=codec.encode(wanted),
+            input=codec.encode(plan(self.database, self.postgres, self.home)),
             capture_output=True,
             timeout=SETUP_SECONDS,
             check=False,
         )
         if done.returncode:
             raise RuntimeError(f"Tryton could not be set up in {self.home}: {done.stderr.decode()[-3000:]}")
-        marker.write_text(mark, encoding="utf-8")
-        return True
 
     def start(self) -> None:
         """Start trytond in a process group of its own and wait until it answers. Raises RuntimeError."""
@@ -163,6 +187,11 @@ class TrytonServer:
                 return bool(codec.decode(answer.read())["result"])
         except (urllib.error.URLError, OSError):
             return False
+
+
+def _mark(database: str) -> str:
+    """What a ledger was made by: the plan and the script."""
+    return codec.digest([plan(database, "", Path()), SETUP.read_text(encoding="utf-8")])
 
 
 def _keep_secret(path: Path) -> None:

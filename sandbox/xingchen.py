@@ -7,6 +7,8 @@ Seed (each key may be absent)::
                     "tax_class_code": "…", "barcode": "…"}],
      "stock":     [{"material_number": "…", "stock_number": "CK01", "qty": 9}],
      "customers": [{"number": "S01", "name": "…"}],
+     "stores":    [{"number": "CK01", "name": "…"}],
+     "accounts":  [{"accountId": "0", "status": "0", …}],      other authorisation records, listed before ours
      "limits":    {"per_minute": 500, "tokens_per_minute": 2}}
 
 Loading the same material, stock row or customer again leaves alone what was written since. Where the vendor's documents
@@ -15,13 +17,11 @@ are silent (texts of some refusals, the JSON around HTTP 519) this server has it
 
 from __future__ import annotations
 
-import hmac
 import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -32,7 +32,8 @@ from starlette.responses import Response
 from duijie import codec
 from sandbox.kit import Handler, Sandbox, json_response
 from sandbox.store import Store
-from sandbox.xingchen_books import Books, Refused
+from sandbox.xingchen_books import Books
+from sandbox.xingchen_lists import Refused
 from sandbox.xingchen_signature import strings_to_sign, wrapped
 
 DOMAIN = "https://tf.jdy.com"
@@ -45,6 +46,7 @@ DEFAULTS: dict[str, Any] = {
         "outer_instance_id": "demo-instance",
     },
     "limits": {"per_minute": 500, "tokens_per_minute": 2},
+    "accounts": [],
 }
 
 
@@ -63,7 +65,7 @@ class XingchenSandbox(Sandbox):
 
     def __init__(self, store: Store, clock: Callable[[], datetime] | None = None) -> None:
         super().__init__(store, clock)
-        self._nonces: set[str] = set()
+        self._nonces: dict[str, float] = {}
         self._calls: deque[float] = deque()
         self._token_calls: deque[float] = deque()
         self.books = Books(store)
@@ -157,7 +159,10 @@ class XingchenSandbox(Sandbox):
     def _check_nonce(self, nonce: str) -> None:
         if not nonce or nonce in self._nonces:
             raise GatewayError(4008, "X-Api-Nonce was used already")
-        self._nonces.add(nonce)
+        now = time.monotonic()
+        self._nonces[nonce] = now
+        while now - next(iter(self._nonces.values())) > 2 * SKEW_MS / 1000:
+            del self._nonces[next(iter(self._nonces))]
 
     def _authorise(self, request: Request) -> Response:
         if request.query_params.get("outerInstanceId") != self._config["client"]["outer_instance_id"]:
@@ -174,18 +179,17 @@ class XingchenSandbox(Sandbox):
             "status": "1.0",
             **self._account,
         }
-        return json_response({"errcode": 0, "description": "success", "data": [row]})
+        return json_response({"errcode": 0, "description": "success", "data": [*self._config["accounts"], row]})
 
     def _issue_token(self, request: Request) -> Response:
         if self._over(self._token_calls, int(self._config["limits"]["tokens_per_minute"])):
             return Response(b"", 429, headers={"Retry-After": "1"})
         account, given = self._account, request.query_params
-        digest = hmac.new(account["appSecret"].encode(), account["appKey"].encode(), sha256)
         expected = wrapped(account["appSecret"], account["appKey"])
         if given.get("app_key") != account["appKey"] or given.get("app_signature") != expected:
             raise Refused("授权密钥校验失败", 1030002006)
-        token = f"{digest.hexdigest()[:8]}{secrets.token_hex(20)}"
-        expires = int(time.time()) + TOKEN_SECONDS
+        token = secrets.token_hex(24)
+        expires = int(self.now().timestamp()) + TOKEN_SECONDS
         self.store.put("tokens", token, {"expires": expires})
         data = {
             "app-token": token,
@@ -198,7 +202,7 @@ class XingchenSandbox(Sandbox):
 
     def _token_fault(self, request: Request) -> Response | None:
         kept = self.store.get("tokens", request.headers.get("app-token", ""))
-        if kept is None or kept["expires"] < time.time():
+        if kept is None or kept["expires"] < self.now().timestamp():
             return json_response({"errcode": 1000202001, "description": "JWT token has expired"}, 401)
         if request.headers.get("x-gw-router-addr") != DOMAIN:
             raise GatewayError(5001, "X-GW-Router-Addr does not name this account's domain")

@@ -6,8 +6,9 @@ domain come from the authorisation record, never from a setting.
 
 from __future__ import annotations
 
-from connectors.xingchen.client import RATE
+from connectors.xingchen.client import RATE, TOKEN_RATE
 from connectors.xingchen.connector import Xingchen
+from connectors.xingchen.lists import PAGE_SIZE
 from duijie.connect.protocol import Plugin, Setting, Spec
 
 SPEC = Spec(
@@ -21,6 +22,9 @@ SPEC = Spec(
         Setting("outer_instance_id", "第三方实例ID", help="客户授权时得到的 outerInstanceId"),
         Setting("service_id", "服务ID", required=False, help="一个实例授权了多个账套时用来选定其一"),
         Setting("rate", "调用频率", required=False, default=RATE, help="每账套 500 次/分钟"),
+        Setting("token_rate", "取令牌频率", required=False, default=TOKEN_RATE, help="取 app-token 2 次/分钟"),
+        Setting("page_size", "每页行数", required=False, default=PAGE_SIZE, help="单据类接口最多 100"),
+        Setting("lag_seconds", "读取滞后秒数", required=False, default=0, help="列表晚于写入时, 窗口末端退后这么多秒"),
     ),
     rate=RATE,
     api_version="v2",

@@ -16,21 +16,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+import msgspec
+import requests
+
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import CredentialError, DuijieError
+from duijie.connect.errors import CredentialError, DuijieError, NotSent, OutcomeUnknown
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.retry import Retrier
 from duijie.connect.services import Services, Token
 
 RATE = "500/minute"
+TOKEN_RATE = "2/minute"  # noqa: S105  a limit of the token endpoint
 AUTHORISE = "/jdyconnector/app_management/push_app_authorize"
 TOKEN = "/jdyconnector/app_management/kingdee_auth_token"  # noqa: S105  a path
 GATEWAY_REFUSAL = 519
-ANSWERED = (400, 401, 403, GATEWAY_REFUSAL)
+ANSWERED = (400, 401, 403, 500, GATEWAY_REFUSAL)
 TOKEN_SECONDS = 22 * 3600
+VALIDATION = "2000002000"
+SAID = (("重复", "dup"), ("不存在", "missing"), ("字段不能为空", "empty"), ("系统异常", "trouble"), ("超时", "trouble"))
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
 Query = Mapping[str, str]
@@ -65,6 +71,8 @@ class Client:
         self._connection = connection
         self._services = services
         self._http = Http(services.budget(connection.conn_id, str(connection.extra.get("rate") or RATE)))
+        token_rate = str(connection.extra.get("token_rate") or TOKEN_RATE)
+        self._token_budget = services.budget(f"{connection.conn_id}-token", token_rate)
         self._used = threading.local()
         self.retrier = Retrier(connection.conn_id, self._refresh, services.observe)
 
@@ -92,15 +100,24 @@ class Client:
         return dict(answer.get("data") or {})
 
     def _fetch_token(self) -> Token:
+        """Both steps, whichever had expired. Raises NotSent when they stay unanswered: no business call has left."""
         quiet = Retrier(self._connection.conn_id, lambda: None, self._services.observe)
-        return quiet.read(self._ask_token)
+        try:
+            return quiet.read(self._ask_token)
+        except OutcomeUnknown as error:
+            raise NotSent(
+                "取得 app-token 时应答丢失, 业务请求未发出; 将自动重试",
+                en=f"no app-token could be fetched ({error.en}); the business call never left and is tried again",
+                where=self._connection.conn_id,
+            ) from error
 
     def _ask_token(self) -> Token:
+        self._token_budget.take()
         account = self._account()
         query = {"app_key": account["appKey"], "app_signature": hex64(account["appSecret"], account["appKey"])}
         data = self._send("GET", TOKEN, query, None, {})["data"]
         extra = {"domain": str(account["domain"]), "account": str(account.get("accountName", ""))}
-        return Token(data["app-token"], self._services.clock() + TOKEN_SECONDS, extra)
+        return Token(data["app-token"], self.now() + TOKEN_SECONDS, extra)
 
     def _account(self) -> Record:
         """The authorised 账套. Raises CredentialError when there is none."""
@@ -118,7 +135,10 @@ class Client:
         )
 
     def _send(self, method: str, path: str, query: Query, body: Record | None, more: Mapping[str, str]) -> Record:
-        signed = {"X-Api-Nonce": str(secrets.randbelow(9 * 10**9) + 10**9), "X-Api-TimeStamp": self._now()}
+        signed = {
+            "X-Api-Nonce": str(secrets.randbelow(9 * 10**9) + 10**9),
+            "X-Api-TimeStamp": str(int(self.now() * 1000)),
+        }
         text = string_to_sign(method, path, query, signed)
         headers = {
             "Content-Type": "application/json",
@@ -132,22 +152,37 @@ class Client:
         tail = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted(query.items()))
         url = f"{self._connection.base_url}{path}{'?' + tail if tail else ''}"
         sent = None if body is None else codec.encode_ordered(body)
-        answer = read_json(self._http.send(method, url, body=sent, headers=headers, answers=ANSWERED))
+        response = self._http.send(method, url, body=sent, headers=headers, answers=ANSWERED)
+        answer = _envelope(response)
         if error := error_of(answer, path):
             raise error
         return dict(answer)
 
-    def _now(self) -> str:
-        return str(int(self._services.clock() * 1000))
+    def now(self) -> float:
+        """Unix seconds by the connection's clock."""
+        return self._services.clock()
+
+
+def _envelope(response: requests.Response) -> Any:
+    """The JSON of an answer; a refusal by something before the gateway has none and is told by its status."""
+    if response.status_code < 400:
+        return read_json(response)
+    try:
+        return codec.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {"errcode": f"http-{response.status_code}", "description": response.text[:200]}
 
 
 def error_of(answer: Any, where: str) -> DuijieError | None:
-    """The error in an envelope, None when it reports success (`errcode` 0, or `code` 200 of the older form)."""
+    """The error in an envelope, None when it reports success (`errcode` 0, or `code` 200 of the older form).
+
+    Most refusals share one code (2000002000); what the vendor says tells a used number from missing base data.
+    """
     said = answer if isinstance(answer, dict) else {}
     code = str(said.get("errcode", said.get("code", "unreadable")))
     if code in ("0", "200"):
         return None
     text = str(said.get("description") or said.get("msg") or "")
-    if code == "2000002000":
-        code = "dup" if "重复" in text else "missing" if "不存在" in text else code
+    if code == VALIDATION:
+        code = next((kind for words, kind in SAID if words in text), code)
     return ERRORS.error(code, text, where=where)

@@ -1,49 +1,31 @@
 """Streams and sinks of 金蝶AI星辰.
 
-Lists and saves: 金蝶开放平台 "商品列表", "商品详情", "商品库存列表", "销售订单列表", "销售订单保存". Paging counts
-from 1 and ends at `total_page`; `count` may come as text.
+Source: 金蝶开放平台 "商品列表", "商品详情", "商品库存列表", "销售订单列表", "销售订单详情", "销售订单保存". Figures in
+list rows come as text, in details as numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from connectors.xingchen.client import Client
+from connectors.xingchen.lists import Reading, days_of, pages
 from duijie.codec import Record
 from duijie.connect.connection import Connection
+from duijie.connect.errors import MalformedMessage
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Page, Safety, Sink, Stream, Window
 from duijie.connect.retry import side_by_side
 from duijie.connect.services import Services
 
-PAGE = 100
 MATERIALS = "/jdy/v2/bd/material"
 MATERIAL = "/jdy/v2/bd/material_detail"
 INVENTORY = "/jdy/v2/scm/inventory"
 ORDERS = "/jdy/v2/scm/sal_order"
-
-
-def pages(client: Client, path: str, query: Mapping[str, str]) -> Iterator[list[Record]]:
-    """Every page of a list."""
-    number, last = 1, 1
-    while number <= last:
-        data = client.get(path, {**query, "page": str(number), "page_size": str(PAGE)})
-        rows = [dict(row) for row in data.get("rows") or []]
-        if not rows:
-            return
-        yield rows
-        last = int(data.get("total_page") or 1)
-        number += 1
-
-
-def changed_in(window: Window) -> dict[str, str]:
-    """The window as the vendor takes it: epoch milliseconds as text."""
-    return {"modify_start_time": _milliseconds(window.since), "modify_end_time": _milliseconds(window.until)}
-
-
-def _milliseconds(moment: datetime) -> str:
-    return str(round(moment.timestamp() * 1000))
+ORDER = "/jdy/v2/scm/sal_order_detail"
+ZERO = Decimal(0)
 
 
 class Materials:
@@ -51,68 +33,91 @@ class Materials:
 
     name, entity, key = "material", "product", "number"
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, reading: Reading) -> None:
         self._client = client
+        self._reading = reading
 
     def partitions(self) -> Iterable[str]:
         """One 账套, one partition."""
         return [""]
 
     def read(self, window: Window) -> Iterator[Page]:
-        """Details of the materials changed in the window, or of these numbers."""
+        """Details of the materials changed in the window, or of these numbers. Raises errors of the tree."""
         if window.keys:
             yield Page(self._details([{"number": key} for key in window.keys]))
             return
-        for rows in pages(self._client, MATERIALS, changed_in(window)):
+        changed = self._reading.changed_in(window, self._client.now())
+        for rows in pages(self._client, MATERIALS, changed, self._reading, lambda row: str(row["id"])):
             yield Page(self._details([{"id": str(row["id"])} for row in rows]))
 
     def _details(self, queries: Sequence[Mapping[str, str]]) -> list[Record]:
-        return side_by_side(lambda query: self._client.get(MATERIAL, query), queries)
+        return side_by_side(partial(self._client.get, MATERIAL), queries)
 
 
 class Inventory:
-    """即时库存: all rows, whatever the window: a figure counts only as of now. `key` (material@stock) is added."""
+    """即时库存 as it is now: every row, whatever the window; the vendor does not say that a reservation is a change.
+
+    `key` is added to a row: material@stock, then space, auxiliary property and batch where there are any.
+    """
 
     name, entity, key = "inventory", "stock_level", "key"
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, reading: Reading) -> None:
         self._client = client
+        self._reading = reading
 
     def partitions(self) -> Iterable[str]:
         """One 账套, one partition."""
         return [""]
 
     def read(self, window: Window) -> Iterator[Page]:
-        """Every stock row; `as_of` is the end of the window."""
-        for rows in pages(self._client, INVENTORY, {}):
-            yield Page([{**row, "key": f"{row['material_number']}@{row['stock_number']}"} for row in rows])
+        """Every stock row, or those of the materials in the window's keys. Raises errors of the tree."""
+        for query in self._queries(window.keys):
+            for rows in pages(self._client, INVENTORY, query, self._reading, stock_key):
+                found = [{**row, "key": stock_key(row)} for row in rows]
+                yield Page([row for row in found if not window.keys or row["key"] in window.keys])
+
+    @staticmethod
+    def _queries(keys: Sequence[str]) -> list[dict[str, str]]:
+        numbers = sorted({key.partition("@")[0] for key in keys})
+        return [{"material_numbers": number} for number in numbers] if numbers else [{}]
+
+
+def stock_key(row: Record) -> str:
+    """What tells stock rows apart."""
+    finer = (row.get(name) for name in ("sp_number", "aux_prop_number", "batch_no"))
+    return "@".join((row["material_number"], row["stock_number"], *(str(part) for part in finer if part)))
 
 
 class Orders:
-    """销售订单, read back: list rows as sent."""
+    """销售订单, read back: list rows as sent, by bill date."""
 
     name, entity, key = "sal_order", "sales_order", "bill_no"
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, reading: Reading) -> None:
         self._client = client
+        self._reading = reading
 
     def partitions(self) -> Iterable[str]:
         """One 账套, one partition."""
         return [""]
 
     def read(self, window: Window) -> Iterator[Page]:
-        """Orders whose bill date lies in the window's days (until excluded), or those of these numbers."""
+        """Orders whose bill date lies on a day of the window, or those of these numbers. Raises errors of the tree."""
         if window.keys:
-            yield Page([row for key in window.keys if (row := self.by_number(key))])
+            yield Page([row for row in side_by_side(self.by_number, window.keys) if row])
             return
-        days = {"start_bill_date": f"{window.since:%Y-%m-%d}", "end_bill_date": f"{window.until:%Y-%m-%d}"}
-        for rows in pages(self._client, ORDERS, days):
+        for rows in pages(self._client, ORDERS, days_of(window), self._reading, lambda row: str(row["id"])):
             yield Page(rows)
 
     def by_number(self, bill_no: str) -> Record | None:
-        """The list row of exactly this number."""
-        data = self._client.get(ORDERS, {"bill_no": bill_no, "page": "1", "page_size": str(PAGE)})
-        return next((dict(row) for row in data.get("rows") or [] if row.get("bill_no") == bill_no), None)
+        """The list row of exactly this number, None when there is none."""
+        query = {"bill_no": bill_no}
+        for rows in pages(self._client, ORDERS, query, self._reading, lambda row: str(row["id"])):
+            for row in rows:
+                if row.get("bill_no") == bill_no:
+                    return row
+        return None
 
 
 class OrderSink:
@@ -131,26 +136,43 @@ class OrderSink:
         return str(payload["bill_no"])
 
     def figures_of(self, payload: Record) -> Figures:
-        """The tax-included total."""
-        return {"gross": payload["total_amount"]}
+        """gross: what the order comes to, tax included, in yuan; qty: pieces over all lines."""
+        return {"gross": Decimal(payload["total_amount"]), "qty": _pieces(payload)}
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
-        """Orders by number, each asked for alone: the list takes one number."""
-        rows = side_by_side(self._orders.by_number, keys)
-        return {row["bill_no"]: _found(row) for row in rows if row}
+        """Orders by number, each asked for alone: the list takes one number. Quantities come from the detail."""
+        found = side_by_side(self._found, keys)
+        return {one.native_no: one for one in found if one}
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         """Save and audit each order."""
-        return side_by_side(lambda payload: self._client.retrier.outcome(lambda: self._save(payload)), payloads)
+        return side_by_side(self._write_one, payloads)
+
+    def _write_one(self, payload: Record) -> Outcome:
+        return self._client.retrier.outcome(partial(self._save, payload))
 
     def _save(self, payload: Record) -> Done:
         data = self._client.post(ORDERS, {**payload, "operation_key": "audit"})
-        native_id = str(data["ids"][0])
+        native_id = str((data.get("ids") or [""])[0])
         return Done(native_id, str((data.get("id_number_map") or {}).get(native_id, payload["bill_no"])), data)
 
+    def _found(self, bill_no: str) -> Found | None:
+        row = self._orders.by_number(bill_no)
+        if row is None:
+            return None
+        detail = self._client.get(ORDER, {"id": str(row["id"])})
+        if detail.get("bill_no") != bill_no:
+            raise MalformedMessage(
+                f"订单 {bill_no} 的详情返回了另一张单据, 请在金蝶中核对该单后重放",
+                en=f"the detail of order {bill_no} is another bill; check the order in the system, then replay",
+                where=bill_no,
+            )
+        figures = {"gross": Decimal(str(row["total_amount"])), "qty": _pieces(detail)}
+        return Found(str(row["id"]), bill_no, figures, row)
 
-def _found(row: Record) -> Found:
-    return Found(str(row["id"]), row["bill_no"], {"gross": row["total_amount"]}, row)
+
+def _pieces(order: Record) -> Decimal:
+    return sum((Decimal(str(line["qty"])) for line in order["material_entity"]), ZERO)
 
 
 class Xingchen:
@@ -158,12 +180,14 @@ class Xingchen:
 
     def __init__(self, connection: Connection, services: Services) -> None:
         self._client = Client(connection, services)
-        self._orders = Orders(self._client)
+        self._reading = Reading.of(connection)
+        self._orders = Orders(self._client, self._reading)
 
     @property
     def streams(self) -> Mapping[str, Stream]:
         """material, inventory, sal_order."""
-        known: tuple[Any, ...] = (Materials(self._client), Inventory(self._client), self._orders)
+        stock, materials = Inventory(self._client, self._reading), Materials(self._client, self._reading)
+        known: tuple[Any, ...] = (materials, stock, self._orders)
         return {one.name: one for one in known}
 
     @property
@@ -172,7 +196,7 @@ class Xingchen:
         return {OrderSink.name: OrderSink(self._client, self._orders)}
 
     def check(self) -> list[tuple[str, str]]:
-        """Log in, name the 账套, count the products."""
+        """Log in, name the 账套, count the products. Raises errors of the tree."""
         token = self._client.token()
         data = self._client.get(MATERIALS, {"page": "1", "page_size": "1"})
         return [

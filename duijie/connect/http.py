@@ -7,13 +7,16 @@ only `duijie.connect.retry` does, and only what is safe.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
 
 from duijie import codec
 from duijie.connect.errors import AnswerLost, ConfigError, NotSent, RateLimited, VendorRejected
@@ -31,7 +34,8 @@ class Http:
     def __init__(self, budget: RateBudget) -> None:
         self._budget = budget
         self._session = requests.Session()
-        self._session.trust_env = True
+        self._session.trust_env = False  # requests would read the environment anew for every call
+        self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         self._session.max_redirects = 3
         adapter = HTTPAdapter(pool_connections=4, pool_maxsize=POOL, max_retries=0)
         self._session.mount("https://", adapter)
@@ -53,7 +57,12 @@ class Http:
         self._budget.take()
         try:
             response = self._session.request(
-                method, url, data=body, headers=dict(headers or {}), timeout=(CONNECT_SECONDS, READ_SECONDS)
+                method,
+                url,
+                data=body,
+                headers=dict(headers or {}),
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                proxies=_proxies(urlsplit(url)._replace(path="", query="", fragment="").geturl()),
             )
         except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
             raise self._not_sent(url, error) from error
@@ -82,6 +91,12 @@ class Http:
             en=f"the answer of {place} was lost ({type(error).__name__}); it is looked up before any re-send",
             where=place,
         )
+
+
+@cache
+def _proxies(origin: str) -> dict[str, str]:
+    """The proxies that the environment names for a host, looked up once."""
+    return dict(get_environ_proxies(origin, no_proxy=None))
 
 
 def _never_left(error: requests.exceptions.ConnectionError) -> bool:

@@ -25,6 +25,7 @@ from duijie.connect.protocol import Done, Incident, Later, Observer, Outcome, Re
 T = TypeVar("T")
 R = TypeVar("R")
 ATTEMPTS = 6
+LONGEST_WAIT = 60.0  # a daily ban must not hold a worker for hours: the row goes back and waits in the journal
 
 _backoff = wait_exponential_jitter(multiplier=0.05, max=5.0, jitter=0.1)
 
@@ -32,7 +33,7 @@ _backoff = wait_exponential_jitter(multiplier=0.05, max=5.0, jitter=0.1)
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, RateLimited):
-        return error.retry_after
+        return min(error.retry_after, LONGEST_WAIT)
     return 0.0 if isinstance(error, TokenExpired) else _backoff(state)
 
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from connectors.xingchen import CONNECTOR
-from connectors.xingchen.client import Client, error_of, hex64, query_line, string_to_sign
+from connectors.xingchen.client import TOKEN, Client, error_of, hex64, query_line, string_to_sign
 from connectors.xingchen.connector import Xingchen, stock_key
 from connectors.xingchen.lists import Reading, days_of, pages
 from duijie import codec
@@ -247,6 +247,15 @@ class TestTokens:
         sandbox.expire_tokens()
         client.get("/jdy/v2/bd/measure_unit", {})
         assert time.monotonic() - began > 0.5
+
+    def test_a_signature_with_the_old_secret_is_refused_by_name(
+        self, xingchen: Xingchen, sandbox: XingchenSandbox
+    ) -> None:
+        old = xingchen._client._account()
+        sandbox.expire_tokens()
+        query = {"app_key": old["appKey"], "app_signature": hex64(old["appSecret"], old["appKey"])}
+        with pytest.raises(TokenExpired, match="1030002006"):
+            xingchen._client._send("GET", TOKEN, query, None, {})
 
     def test_a_write_whose_token_cannot_be_had_was_never_sent(
         self, xingchen: Xingchen, sandbox: XingchenSandbox

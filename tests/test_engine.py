@@ -1,0 +1,144 @@
+"""The engine: whatever goes wrong is written down once, and stops nothing but its own flow."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from duijie.connect.connection import Connection
+from duijie.connect.errors import ConfigError, CredentialError, MappingError
+from duijie.engine import ROOT, Engine
+from duijie.flow import Flow, load_flow, load_flows
+from duijie.journal import Journal, documents
+from duijie.journal.tables import alert, incident, run, work_item
+from sandbox.kit import Fault
+from sandbox.serve import Running
+from sandbox.store import Store
+from sandbox.xingchen import XingchenSandbox
+
+SECRET = "0123456789abcdef0123456789abcdef"
+FLOW = """
+flow: products
+title: 商品
+steps:
+  - {verb: pull, name: pull, connection: psi, stream: material, mapping: xingchen/product.in,
+     since: 2026-01-01T00:00:00+08:00, window_minutes: 1051200}
+"""
+MATERIALS = [{"number": f"A{n}", "name": f"商品{n}", "unit": "件", "tax_rate": 13} for n in range(5)]
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
+    monkeypatch.setenv("DUIJIE_HOME", str(tmp_path))
+    return Journal.open(f"sqlite:///{tmp_path / 'journal.db'}")
+
+
+@pytest.fixture
+def flow(tmp_path: Path) -> Flow:
+    path = tmp_path / "products.yaml"
+    path.write_text(FLOW, encoding="utf-8")
+    return load_flow(path)
+
+
+@pytest.fixture
+def sandbox() -> XingchenSandbox:
+    made = XingchenSandbox(Store())
+    made.seed({"materials": MATERIALS, "limits": {"per_minute": 500, "tokens_per_minute": 20}})
+    return made
+
+
+@pytest.fixture
+def psi(sandbox: XingchenSandbox) -> Iterator[Connection]:
+    with Running(sandbox) as url:
+        yield Connection("psi", "xingchen", url, "205022", SECRET, extra={"outer_instance_id": "demo-instance"})
+
+
+def engine(kept: Journal, connection: Connection, root: Path = ROOT) -> Engine:
+    return Engine(kept, {"psi": connection}.__getitem__, root)
+
+
+def test_a_step_leaves_its_counts_and_its_documents(kept: Journal, flow: Flow, psi: Connection) -> None:
+    counts = engine(kept, psi).run(flow, flow.step("pull"))
+    assert (counts["read"], counts["new_documents"]) == (5, 5)
+    found = documents.get(kept, "product", "A1")
+    assert found is not None
+    assert str(found.body["tax_rate"]) == "0.13"
+    with kept.reading() as tx:
+        [row] = tx.execute(select(run)).all()
+    assert row.ended_at is not None
+    assert '"new_documents":5' in row.counts
+
+
+def test_what_healed_is_kept_as_an_incident(
+    kept: Journal, flow: Flow, psi: Connection, sandbox: XingchenSandbox
+) -> None:
+    sandbox.faults = [Fault("status", match="bd/material", count=2, status=429, headers={"Retry-After": "0"})]
+    engine(kept, psi).run(flow, flow.step("pull"))
+    with kept.reading() as tx:
+        assert [row.kind for row in tx.execute(select(incident))] == ["RateLimited", "RateLimited"]
+
+
+def test_a_wrong_credential_is_one_alert_and_one_work_item_and_no_retry_storm(
+    kept: Journal, flow: Flow, psi: Connection, sandbox: XingchenSandbox
+) -> None:
+    wrong = Connection("psi", "xingchen", psi.host, "205022", "f" * 32, extra=psi.extra)
+    for _ in range(3):
+        with pytest.raises(CredentialError):
+            engine(kept, wrong).run(flow, flow.step("pull"))
+    with kept.reading() as tx:
+        [item] = tx.execute(select(work_item)).all()
+        alerts = tx.execute(select(alert)).all()
+        assert tx.execute(select(incident)).all() == []
+    assert (item.kind, item.owner) == ("credential", "运维")
+    assert len(alerts) == 1
+    assert "client_secret" in item.reason
+
+
+def test_a_wrong_mapping_stops_its_flow_alone_and_names_the_place(
+    kept: Journal, flow: Flow, psi: Connection, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(ROOT / "mappings", root / "mappings")
+    path = root / "mappings" / "xingchen" / "product.in.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("name: name", "name: nosuch(name)"), encoding="utf-8")
+    with pytest.raises(MappingError, match=r"product\.in\.yaml:\d+:\d+"):
+        engine(kept, psi, root).run(flow, flow.step("pull"))
+    with kept.reading() as tx:
+        [item] = tx.execute(select(work_item)).all()
+    assert item.kind == "config"
+    assert engine(kept, psi).run(flow, flow.step("pull"))["new_documents"] == 5
+
+
+def test_an_unknown_stream_names_those_there_are(kept: Journal, tmp_path: Path, psi: Connection) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(FLOW.replace("stream: material", "stream: materials"), encoding="utf-8")
+    wrong = load_flow(path)
+    with pytest.raises(ConfigError, match="material, inventory, sal_order"):
+        engine(kept, psi).run(wrong, wrong.step("pull"))
+
+
+class TestFlowFiles:
+    def test_the_shipped_flows_are_read_and_their_mappings_exist(self) -> None:
+        flows = load_flows(ROOT / "dags" / "flows")
+        named = [step.mapping for flow in flows.values() for step in flow.steps if hasattr(step, "mapping")]
+        assert {"orders", "stock", "vouchers", "invoices", "red_invoices", "crm", "reconcile", "alerts"} == set(flows)
+        assert all((ROOT / "mappings" / f"{name}.yaml").exists() for name in named)
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (("stream: material", "strem: material"), r"steps\[0\]"),
+            (("verb: pull", "verb: pul"), "pul"),
+            (("title: 商品", ""), "title"),
+            (("name: pull", "name: 1"), "str"),
+        ],
+    )
+    def test_a_mistake_names_the_file_and_the_place(self, tmp_path: Path, change: tuple[str, str], words: str) -> None:
+        path = tmp_path / "wrong.yaml"
+        path.write_text(FLOW.replace(*change), encoding="utf-8")
+        with pytest.raises(ConfigError, match=rf"wrong\.yaml.*{words}"):
+            load_flow(path)

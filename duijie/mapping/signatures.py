@@ -33,6 +33,7 @@ class Signature:
 FUNCTIONS: dict[str, Signature] = {
     "text": Signature(1, 1, "text", texts.text),
     "join": Signature(2, None, "text", texts.join, over=True),
+    "fail": Signature(1, None, "any", texts.fail),
     "trim": Signature(1, 1, "text", texts.trim),
     "upper": Signature(1, 1, "text", texts.upper),
     "lower": Signature(1, 1, "text", texts.lower),

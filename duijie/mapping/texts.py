@@ -57,6 +57,12 @@ def join(separator: Any, *parts: Any) -> str:
     return mark.join(texts)
 
 
+def fail(*parts: Any) -> Any:
+    """Refuse the record with these words: what is wrong and what to do, for the person who gets the work item."""
+    words = "".join(piece if type(piece) is str else text(piece) for piece in parts)
+    raise Fault(words, words, None)
+
+
 def trim(value: Any) -> str:
     """Without white space (full-width included) at both ends."""
     return _string(value).strip()

@@ -1,0 +1,30 @@
+"""诺诺 诺税通: blue and red 数电票 through the 诺诺开放平台 gateway (open.nuonuo.com), own-use applications (自用型).
+
+One connection is one application (appKey, appSecret) of one seller (tax number) and one drawer (开票员).
+"""
+
+from __future__ import annotations
+
+from connectors.nuonuo.client import RATE, TOKEN_URL
+from connectors.nuonuo.connector import Nuonuo
+from duijie.connect.protocol import Plugin, Setting, Spec
+
+SPEC = Spec(
+    conn_type="nuonuo",
+    title="诺诺数电票",
+    summary="申请开票与红冲, 查询结果",
+    settings=(
+        Setting("host", "网关地址", target="host", default="https://sdk.nuonuo.com"),
+        Setting("app_key", "App Key", target="login"),
+        Setting("app_secret", "App Secret", target="password", secret=True),
+        Setting("tax_no", "销方税号"),
+        Setting("clerk", "开票员", help="须与电子税务局绑定的开票员姓名一致"),
+        Setting("token_url", "取 token 的地址", required=False, default=TOKEN_URL),
+        Setting("rate", "调用频率", required=False, default=RATE, help="诺诺未公布统一限额, 按平台答复填写"),
+    ),
+    rate=RATE,
+    api_version="open/v1",
+    source="https://open.nuonuo.com",
+)
+
+CONNECTOR = Plugin(spec=SPEC, open=Nuonuo)

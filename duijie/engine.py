@@ -79,11 +79,13 @@ class Engine:
 
     def stream(self, conn_id: str, name: str) -> Stream:
         """A stream by name. Raises ConfigError naming those there are."""
-        return _named(self.connector(conn_id).streams, name, f"{conn_id} 的数据流")
+        found: Stream = _named(self.connector(conn_id).streams, name, f"{conn_id} 的数据流")
+        return found
 
     def sink(self, conn_id: str, name: str) -> Sink:
         """A sink by name. Raises ConfigError naming those there are."""
-        return _named(self.connector(conn_id).sinks, name, f"{conn_id} 的写入口")
+        found: Sink = _named(self.connector(conn_id).sinks, name, f"{conn_id} 的写入口")
+        return found
 
     def mapping(self, name: str) -> FieldMapping:
         """A mapping by its name below mappings/. Raises MappingError."""

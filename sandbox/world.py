@@ -25,8 +25,8 @@ from sandbox.serve import NAMES, build, free_ports, server
 from sandbox.store import Store
 from sandbox.tryton import TrytonServer
 
-LOST = {"kind": "lose_answer", "rate": 0.05, "writes": True}
-LIMITED = {"kind": "status", "status": 429, "rate": 0.002, "headers": {"Retry-After": "1"}}
+LOST: dict[str, Any] = {"kind": "lose_answer", "rate": 0.05, "writes": True}
+LIMITED: dict[str, Any] = {"kind": "status", "status": 429, "rate": 0.002, "headers": {"Retry-After": "1"}}
 
 
 def faults(name: str, seed: int) -> list[Fault]:

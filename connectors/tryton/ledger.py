@@ -34,6 +34,7 @@ class Ledger:
     retrier: Retrier
     journal: str
     key_field: str
+    page: int = PAGE
     _accounts: dict[str, int] = field(default_factory=dict, init=False)
     _parties: dict[str, int] = field(default_factory=dict, init=False)
     _journal_id: int = field(default=0, init=False)
@@ -45,10 +46,10 @@ class Ledger:
         while True:
             company = self.read(self.client.company)
             domain = [["company", "=", company], ["id", ">", after], condition]
-            rows = self.search("account.move", domain, fields, limit=PAGE)
+            rows = self.search("account.move", domain, fields, limit=self.page)
             if rows:
                 yield [self._voucher(row) for row in rows]
-            if len(rows) < PAGE:
+            if len(rows) < self.page:
                 return
             after = rows[-1]["id"]
 

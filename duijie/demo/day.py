@@ -175,4 +175,4 @@ def _serve_console(home: Path, environ: Mapping[str, str]) -> None:
 
 
 def _went_well(report: Mapping[str, Any]) -> bool:
-    return report["airflow"]["failed"] == 0 and report["reconciliation"]["unexplained"] == 0
+    return bool(report["airflow"]["failed"] == 0 and report["reconciliation"]["unexplained"] == 0)

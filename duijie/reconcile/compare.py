@@ -18,10 +18,11 @@ from duijie import codec
 
 @dataclass(frozen=True)
 class Row:
-    """One row of one side: key, amount in fen."""
+    """One row of one side: key, amount in fen, and the record it belongs to where that has another key."""
 
     key: str
     amount: int
+    of: str = ""
 
 
 @dataclass(frozen=True)

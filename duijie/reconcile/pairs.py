@@ -1,10 +1,10 @@
 """Which systems are compared by what: mappings/rules/reconcile.yaml, one entry a pair.
 
 A side names a connection's stream and a row mapping (mappings/reconcile/*.in.yaml: raw record → key and amount).
-`through: RULE` replaces a row's key by that of the document which the rule made of it and adds the amounts up: so
-orders in the PSI system meet the vouchers they went into. `among: RULE` keeps the rows whose `of` (the order they
-belong to) that rule has used: a refund counts only where its sale was posted. `sink` gives the keys for streams that
-are read by key. `standing` explains a class of difference for good, in words (e.g. 未上架).
+`through: RULE` replaces a row's key by that of the document which the rule made of it and adds the amounts up (sums of
+nothing are left out): so orders in the PSI system meet the vouchers they went into. `among: RULE` keeps the rows whose
+`of` (the order they belong to) that rule has used: a refund counts only where its sale was posted. `sink` gives the
+keys for streams that are read by key. `standing` explains a class of difference for good, in words (e.g. 未上架).
 
 A difference is explained when an open work item holds its record, or by a standing explanation; anything else is
 unexplained and raises an alert.
@@ -81,7 +81,8 @@ def compare_pairs(journal: Journal, names: tuple[str, ...], streams: Streams, ma
         left = _rows(journal, pair.left, streams, mappings)
         right = _rows(journal, pair.right, streams, mappings)
         result = compare(left, right)
-        explained = _explain(journal, pair, result, _Items(journal))
+        belongs = {row.key: row.of for row in (*left, *right) if row.of}
+        explained = _explain(pair, result, _Items(journal), belongs)
         _keep(journal, name, pair, result, explained)
         counts["pairs"] += 1
         counts["differences"] += len(result.differences)
@@ -110,7 +111,7 @@ def _read(journal: Journal, side: Side, stream: Stream, mappings: Path) -> Itera
                 except DataError:
                     row = {"key": str(record.get(stream.key, "?")), "amount": 0}
                 if row is not None and (not side.among or _tail(str(row.get("of"))) in among):
-                    yield Row(str(row["key"]), documents.fen(row["amount"]))
+                    yield Row(str(row["key"]), documents.fen(row["amount"]), str(row.get("of", "")))
 
 
 def _windows(journal: Journal, side: Side, stream: Stream) -> Iterator[Window]:
@@ -132,13 +133,13 @@ def _summed(rows: list[Row]) -> list[Row]:
     totals: dict[str, int] = defaultdict(int)
     for row in rows:
         totals[row.key] += row.amount
-    return [Row(key, amount) for key, amount in totals.items()]
+    return [Row(key, amount) for key, amount in totals.items() if amount]
 
 
 def _through(journal: Journal, rule: str, rows: list[Row]) -> list[Row]:
     """Rows by the documents that a rule made of theirs; a row the rule never used keeps its own key."""
     made = _tails(journal, rule)
-    return _summed([Row(made.get(_tail(row.key), row.key), row.amount) for row in rows])
+    return _summed([Row(made.get(_tail(row.key), row.key), row.amount, row.of) for row in rows])
 
 
 def _tails(journal: Journal, rule: str) -> dict[str, str]:
@@ -165,10 +166,10 @@ class _Items:
         return self._by_key.get(key) or self._by_key.get(_tail(key)) or ("", None)
 
 
-def _explain(journal: Journal, pair: Pair, result: Result, items: _Items) -> list[tuple[str, int | None]]:
+def _explain(pair: Pair, result: Result, items: _Items, belongs: Mapping[str, str]) -> list[tuple[str, int | None]]:
     explained = []
     for one in result.differences:
-        reason, item_id = items.holding(one.key)
+        reason, item_id = items.holding(belongs.get(one.key, one.key))
         explained.append((reason or pair.standing.get(one.kind, ""), item_id))
     return explained
 

@@ -1,0 +1,186 @@
+"""A local 诺诺开放平台: token endpoint, signed gateway, blue invoices and red confirmation forms of one seller.
+
+It exists so that the connector meets the platform's strictness without an account: signature over the received bytes,
+clock, token life and token quota, the `method` header, field lengths, line arithmetic, numbers that are taken once, and
+issuing that goes on after the answer. Source: 诺诺开放平台 "接入指南" and the 诺税通 SaaS methods (open.nuonuo.com).
+
+Seed (each key may be absent)::
+
+    {"app_key": "…", "app_secret": "…", "tax_no": "339902999999789113", "seller_name": "…",
+     "issue_seconds": 2, "credit_line": "10000000.00",
+     "limits": {"tokens": 50, "token_days": 30, "token_seconds": 86400}}
+
+`credit_line` is tax-exclusive and holds for a calendar month. Issued numbers carry the area 99, which no tax bureau
+has, so that nobody takes them for real. What a request comes to is settled when it is received and shown as time
+passes: everything is computed from the kept time of submission, so a restart changes nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from duijie import codec
+from sandbox.kit import Handler, Sandbox, json_response
+from sandbox.nuonuo_billing import Billing, Refused
+from sandbox.nuonuo_red import RedForms
+from sandbox.store import Store
+
+PREFIX = "nuonuo.OpeMplatform."
+WRITES = ("requestBillingNew", "saveInvoiceRedConfirm")
+SKEW_SECONDS = 600
+DAY = 86400
+LIMITS = {"tokens": 50, "token_days": 30, "token_seconds": DAY}
+DEFAULTS: dict[str, Any] = {
+    "app_key": "AK-demo-0001",
+    "app_secret": "AS-demo-secret-0001",
+    "tax_no": "339902999999789113",
+    "seller_name": "诺诺测试企业",
+    "issue_seconds": 2,
+    "credit_line": "10000000.00",
+}
+QUERY = {"senid": re.compile(r"[0-9A-Za-z]{32}"), "nonce": re.compile(r"\d{8}"), "timestamp": re.compile(r"\d{10}")}
+
+Method = Callable[[dict[str, Any]], Any]
+
+
+class NuonuoSandbox(Sandbox):
+    """One own-use application of one seller."""
+
+    name = "nuonuo"
+
+    def __init__(self, store: Store, clock: Callable[[], datetime] | None = None) -> None:
+        super().__init__(store, clock)
+        self._senids: dict[str, float] = {}
+        if not store.get("config", "config"):
+            store.put("config", "config", {**DEFAULTS, "issue_seconds": Decimal(2)})
+        self.billing = Billing(store, self.now)
+        self.forms = RedForms(store, self.billing)
+        self._methods: Mapping[str, Method] = {
+            "requestBillingNew": self.billing.submit,
+            "queryInvoiceResult": self.billing.query,
+            "getCreditLine": self.billing.credit,
+            "saveInvoiceRedConfirm": self.forms.save,
+            "queryInvoiceRedConfirm": self.forms.query,
+        }
+
+    def routes(self) -> Sequence[tuple[str, str, Handler]]:
+        """The gateway and the token endpoint."""
+        return [("POST", "/open/v1/services", self._gateway), ("POST", "/accessToken", self._token)]
+
+    def is_write(self, request: Request, body: bytes) -> bool:
+        """Every method is a POST to one address: the header says which one it is."""
+        return request.headers.get("method", "").removeprefix(PREFIX) in WRITES
+
+    def seed(self, data: dict[str, Any]) -> None:
+        """Load the shape in the module's docstring; what was issued since stays."""
+        given = {name: data[name] for name in DEFAULTS if name in data}
+        if "issue_seconds" in given:
+            given["issue_seconds"] = Decimal(str(given["issue_seconds"]))
+        self.store.put("config", "config", {**self._config, **given})
+        if "limits" in data:
+            self.store.put("config", "limits", dict(data["limits"]))
+
+    def expire_tokens(self) -> None:
+        """Forget every token."""
+        for token in list(self.store.keys("token")):
+            self.store.drop("token", token)
+
+    @property
+    def _config(self) -> dict[str, Any]:
+        return self.store.get("config", "config") or DEFAULTS
+
+    def _limit(self, name: str) -> int:
+        return int((self.store.get("config", "limits") or {}).get(name, LIMITS[name]))
+
+    async def _gateway(self, request: Request) -> Response:
+        body = await request.body()
+        try:
+            self._check_caller(request, body)
+            method = self._methods.get(request.headers["method"].removeprefix(PREFIX))
+            if method is None:
+                raise Refused("070102", "本沙箱不提供该 method")
+            result = method(_read(body))
+        except Refused as refused:
+            return json_response({"code": refused.code, "describe": str(refused), "result": None})
+        return json_response({"code": "E0000", "describe": "成功", "result": result})
+
+    def _check_caller(self, request: Request, body: bytes) -> None:
+        query, head, config = request.query_params, request.headers, self._config
+        if query.get("appkey") != config["app_key"]:
+            raise Refused("070101", "appkey 不存在")
+        if not head.get("method", "").startswith(PREFIX) or head.get("content-type", "")[:16] != "application/json":
+            raise Refused("070102", "header 缺少 method, 或 Content-Type 不是 application/json")
+        self._check_signature(query, head.get("x-nuonuo-sign", ""), body)
+        token = self.store.get("token", head.get("accesstoken", ""))
+        if token is None or token["until"] < self.now().timestamp():
+            raise Refused("070302", "accessToken 无效或已过期")
+        if head.get("usertax", config["tax_no"]) != config["tax_no"]:
+            raise Refused("070308", "userTax 未授权给该应用")
+
+    def _check_signature(self, query: Mapping[str, str], given: str, body: bytes) -> None:
+        for name, form in QUERY.items():
+            if not form.fullmatch(query.get(name, "")):
+                raise Refused("070601", f"签名参数 {name} 缺失或格式错误")
+        now = self.now().timestamp()
+        if abs(now - int(query["timestamp"])) > SKEW_SECONDS:
+            raise Refused("070601", "timestamp 与服务器相差超过 10 分钟")
+        names = (query["appkey"], query["senid"], query["nonce"], query["timestamp"])
+        text = "a=services&l=v1&p=open&k={}&i={}&n={}&t={}&f=".format(*names).encode() + body
+        digest = hmac.new(self._config["app_secret"].encode(), text, hashlib.sha1).digest()
+        if not hmac.compare_digest(base64.b64encode(digest).decode(), given):
+            raise Refused("070601", "签名不一致")
+        if self._senids.get(query["senid"], 0) > now - 2 * SKEW_SECONDS:
+            raise Refused("070601", "senid 已使用过")
+        self._senids[query["senid"]] = now
+
+    async def _token(self, request: Request) -> Response:
+        given = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        config = self._config
+        if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            return _no_token("070307", "请以表单提交")
+        if given.get("grant_type") != "client_credentials":
+            return _no_token("070307", "自用型应用只支持 client_credentials")
+        if (given.get("client_id"), given.get("client_secret")) != (config["app_key"], config["app_secret"]):
+            return _no_token("070304", "client_id 或 client_secret 错误")
+        return self._issue_token()
+
+    def _issue_token(self) -> Response:
+        now = int(self.now().timestamp())
+        earlier = (self.store.get("token_calls", "at") or {"at": []})["at"]
+        recent = [at for at in earlier if at > now - self._limit("token_days") * DAY]
+        if len(recent) >= self._limit("tokens"):
+            return _no_token("070306", "30 天内获取 token 已达上限")
+        self.store.put("token_calls", "at", {"at": [*recent, now]})
+        token, seconds = secrets.token_hex(12), self._limit("token_seconds")
+        self.store.put("token", token, {"until": now + seconds})
+        return json_response({"access_token": token, "expires_in": str(seconds)})
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    try:
+        given = codec.decode(body)
+    except msgspec.DecodeError:
+        given = None
+    if not isinstance(given, dict):
+        raise Refused("E9301", "请求体不是 JSON 对象")
+    return given
+
+
+def _no_token(code: str, text: str) -> Response:
+    return json_response({"error": code, "error_description": text})
+
+
+SANDBOX = NuonuoSandbox

@@ -124,7 +124,7 @@ class VoucherSink:
         return {key: _found(held) for key, held in self._held(keys).items() if not self._posts or _posted(held[0])}
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
-        """One outcome per payload. What does not balance never leaves; the rest goes in one transaction or in several."""
+        """One outcome per payload. What does not balance never leaves; the rest goes in one call or several."""
         refusals = [_refusal(payload, self.figures_of(payload)) for payload in payloads]
         ready = [payload for payload, refusal in zip(payloads, refusals, strict=True) if refusal is None]
         written = iter(self._write(ready))

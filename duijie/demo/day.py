@@ -80,7 +80,8 @@ def _environment(home: Path) -> dict[str, str]:
 
 def _tasks_environment(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
     names = ("DUIJIE_HOME", "DUIJIE_JOURNAL", "DUIJIE_CONNECTIONS", "PYTHONPATH")
-    return {name: environ[name] for name in names} | {"DUIJIE_ALERT_FILE": str(home / "alert_urls")}
+    own = {name: environ[name] for name in names} | {"DUIJIE_ALERT_FILE": str(home / "alert_urls")}
+    return own | {"AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False"}  # the day's runs are started through the REST API
 
 
 def _start_world(world: ProcessGroup, home: Path) -> dict[str, Any]:

@@ -221,17 +221,6 @@ class TestWithoutAServer:
         assert str(unpack(pack(value))["a"][0]) == "0.10"
 
 
-    "receivable",
-    "revenue",
-    "output_vat",
-    "freight_income",
-    "inventory",
-    "cogs",
-    "platform_wallet",
-    "payable",
-)
-
-
 @pytest.mark.slow
 class TestWriting:
     def test_a_posted_voucher_is_read_back_equal(self, site: Site) -> None:

@@ -1,7 +1,8 @@
 """Blue invoices: taken once, issued while time passes, within the month's credit line (授信额度).
 
 Source: 诺税通 SaaS requestBillingNew, queryInvoiceResult, getCreditLine (open.nuonuo.com). A request that cannot be
-issued (credit line used up, buyer unknown to the bureau) is still taken; its failure shows only in the query. The credit line counts amounts without tax; a red invoice of the same month gives its amount back.
+issued (credit line used up, buyer unknown to the bureau) is still taken; its failure shows only in the query. The
+credit line counts amounts without tax; a red invoice of the same month gives its amount back.
 """
 
 from __future__ import annotations

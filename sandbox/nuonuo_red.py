@@ -1,8 +1,8 @@
 """Red confirmation forms (红字信息确认单): one open form per blue invoice, reds never above their blue.
 
-Source: 国家税务总局公告 2024 年第 11 号; 诺税通 SaaS saveInvoiceRedConfirm, queryInvoiceRedConfirm (open.nuonuo.com). The
-buyers here have neither confirmed use nor booked, so a form needs no confirmation (state 01) and the red invoice is
-issued by the platform after the seller's `issue_seconds`. 开票有误 reverses the whole invoice only.
+Source: 国家税务总局公告 2024 年第 11 号; 诺税通 SaaS saveInvoiceRedConfirm, queryInvoiceRedConfirm (open.nuonuo.com).
+The buyers here have neither confirmed use nor booked, so a form needs no confirmation (state 01) and the red invoice
+is issued by the platform after the seller's `issue_seconds`. 开票有误 reverses the whole invoice only.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class RedForms:
         must(given.get("identity") in ("0", "1"), "identity 必填: 0 销方, 1 购方")
         names = [name for name in ("billId", "billNo", "billUuid") if given.get(name)]
         must(bool(names) or bool(given.get("billTimeStart") and given.get("billTimeEnd")), "单号与时间段不能同时为空")
-        page, size = int(given.get("pageNo") or 1), int(given.get("pageSize") or PAGE)
+        page, size = _natural(given, "pageNo", 1), _natural(given, "pageSize", PAGE)
         must(page > 0 and 0 < size <= MAX_PAGE, "pageSize 不能超过 50")
         rows = [self._shown(one) for one in self._candidates(given, names) if given["identity"] == "0"]
         return {"total": len(rows), "list": rows[(page - 1) * size : page * size]}
@@ -95,9 +95,7 @@ class RedForms:
             "billTime": f"{self._billing_time():%Y-%m-%d %H:%M:%S}",
             "submitted": self._billing.milliseconds(),
             "blue": blue["invoiceNo"],
-            "lines": [
-                {**line, "net": str(line["net"]), "tax": str(line["tax"]), "num": str(line["num"])} for line in lines
-            ],
+            "lines": [{name: str(value) for name, value in line.items()} for line in lines],
             "net": str(totals[0]),
             "tax": str(totals[1]),
             "redNumber": self._billing.new_number(),
@@ -136,6 +134,12 @@ class RedForms:
             "invoiceSerialNum": row["redSerial"] if is_issued else "",
             "redInvoiceNumber": row["redNumber"] if is_issued else "",
         }
+
+
+def _natural(given: Record, name: str, otherwise: int) -> int:
+    text = str(given.get(name) or otherwise)
+    must(text.isdigit(), f"{name} 不是数字")
+    return int(text)
 
 
 def _lines(form: Record, blue: Record) -> list[Record]:
@@ -177,7 +181,7 @@ def _check_rest(blue: Record, lines: list[Record], earlier: list[Record]) -> Non
     """
     before = [line for one in earlier for line in one["lines"]]
     for index, own in enumerate(blue["order"]["invoiceDetail"], 1):
-        taken = [line for line in (*before, *lines) if line["index"] == index]
+        taken = [line for line in (*before, *lines) if int(line["index"]) == index]
         gross = sum((Decimal(line["net"]) + Decimal(line["tax"]) for line in taken), Decimal(0))
         pieces = sum((Decimal(line["num"]) for line in taken), Decimal(0))
         enough = abs(gross) <= abs(Decimal(own["taxIncludedAmount"])) and -pieces <= Decimal(own.get("num") or 0)

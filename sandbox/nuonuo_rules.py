@@ -49,6 +49,7 @@ HEAD_LENGTHS = {
     "bField3": 255,
 }
 LINE_LENGTHS = {"goodsName": 90, "goodsCode": 19, "selfCode": 16, "price": 16, "num": 16, "unit": 20, "specType": 40}
+LISTS = ("invoiceDetail", "detail")
 REQUIRED = ("buyerName", "salerTaxNum", "orderNo", "invoiceDate", "clerk", "invoiceType", "invoiceLine")
 LINE_REQUIRED = ("goodsName", "goodsCode", "withTaxFlag", "taxRate", "tax", "taxExcludedAmount", "taxIncludedAmount")
 
@@ -85,10 +86,11 @@ def rate(record: Record) -> Decimal:
 
 def fields(record: Record, required: tuple[str, ...], lengths: Mapping[str, int], where: str) -> None:
     """Every scalar is text, the required ones are there, none is too long."""
+    must(isinstance(record, dict), f"{where} 不是对象")
     for name in required:
         must(record.get(name) not in (None, ""), f"{where} 缺少 {name}")
     for name, value in record.items():
-        must(isinstance(value, str | list), f"{where} 的 {name} 必须是文本")
+        must(isinstance(value, list if name in LISTS else str), f"{where} 的 {name} 类型错误")
         must(len(value) <= lengths.get(name, MAX_LINES), f"{where} 的 {name} 超过 {lengths.get(name)} 个字符")
 
 

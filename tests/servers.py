@@ -1,6 +1,6 @@
 """Real servers for tests, each in a temporary folder, on a free loopback port, stopped by its own process id.
 
-`with Postgres() as uri:`, `with Redis() as url:`. Where the programs are not installed the classes raise `Missing`,
+`with Postgres() as server: server.create(name)`, `with Redis() as server: server.url`. Where the programs are not installed the classes raise `Missing`,
 whose text says how to install them; `chromium_path()` does the same.
 """
 
@@ -114,7 +114,11 @@ class Server:
 
 
 class Postgres(Server):
-    """An empty cluster that trusts loopback; fast rather than durable. Its value is the URI of its database."""
+    """An empty cluster that trusts loopback; fast rather than durable."""
+
+    def __init__(self) -> None:
+        self._programs = postgres_bin()
+        super().__init__()
 
     def account(self) -> Mapping[str, str]:
         """PostgreSQL refuses to run as root: its own account then."""
@@ -126,12 +130,12 @@ class Postgres(Server):
 
     def create(self, database: str) -> str:
         """A new empty database; returns its URI."""
-        client = [str(postgres_bin() / "createdb"), "-h", "127.0.0.1", "-p", str(self.port), "-U", POSTGRES_ACCOUNT]
+        client = [str(self._programs / "createdb"), "-h", "127.0.0.1", "-p", str(self.port), "-U", POSTGRES_ACCOUNT]
         subprocess.run([*client, database], check=True, capture_output=True)
         return self.uri(database)
 
     def __enter__(self) -> Postgres:
-        programs, data = postgres_bin(), self.folder / "data"
+        programs, data = self._programs, self.folder / "data"
         if account := self.account():
             shutil.chown(self.folder, account["user"], account["group"])
         prepare = [str(programs / "initdb"), "-D", str(data), "-U", POSTGRES_ACCOUNT, "-A", "trust", "-N"]
@@ -144,12 +148,16 @@ class Postgres(Server):
         return self
 
     def _ready(self) -> bool:
-        probe = [str(postgres_bin() / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port), "-U", POSTGRES_ACCOUNT]
+        probe = [str(self._programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port), "-U", POSTGRES_ACCOUNT]
         return subprocess.run([*probe, "-q"], check=False).returncode == 0
 
 
 class Redis(Server):
     """An empty Redis that keeps nothing."""
+
+    def __init__(self) -> None:
+        self._program = redis_path()
+        super().__init__()
 
     @property
     def url(self) -> str:
@@ -158,5 +166,5 @@ class Redis(Server):
 
     def __enter__(self) -> Redis:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        self.run([redis_path(), *options], answers=self.listens)
+        self.run([self._program, *options], answers=self.listens)
         return self

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from duijie.cli.output import console
 
+SHOWN = 12
 INVOICE_WORDS = {
     "blue_issued": "蓝票已开",
     "blue_failed": "蓝票失败",
@@ -28,8 +29,7 @@ def print_report(report: Mapping[str, Any]) -> None:
         ("流程", "收", "发", "待人处理"),
         [(f["title"], f["pulled"], f["delivered"], f["waiting"]) for f in report["flows"]],
     )
-    waiting = [(w["owner"], w["documents"], w["amount"], w["reason"]) for w in report["waiting"]]
-    _print("待处理", ("责任", "单据", "金额", "原因"), waiting)
+    _print_waiting(report["waiting"])
     vouchers = report["vouchers"]
     balanced = "平" if vouchers["debit"] == vouchers["credit"] else "不平!"
     console.print(
@@ -52,6 +52,15 @@ def print_report(report: Mapping[str, Any]) -> None:
     _print("对账 (双方均从系统重新读取)", ("对账", "左笔数", "右笔数", "左金额", "右金额", "差异", "未解释"), rows)
     _print("异常与自愈", ("种类", "次数"), [(h["what"], h["count"]) for h in report["healed"]])
     _summary(report)
+
+
+def _print_waiting(waiting: Sequence[Mapping[str, Any]]) -> None:
+    """The most money first; what does not fit is counted and said where to find."""
+    ordered = sorted(waiting, key=lambda one: -Decimal(one["amount"]))
+    rows = [(one["owner"], one["documents"], one["amount"], one["reason"]) for one in ordered[:SHOWN]]
+    _print("待处理", ("责任", "单据", "金额", "原因"), rows)
+    if len(ordered) > SHOWN:
+        console.print(f"  另有 {len(ordered) - SHOWN} 项, 见控制台“待处理”或 duijie work list")
 
 
 def _summary(report: Mapping[str, Any]) -> None:

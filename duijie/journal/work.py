@@ -68,8 +68,8 @@ def finding_for(error: DuijieError, subject: str) -> Finding:
         (VendorRejected, "rejected"),
     )
     kind = next((kind for cls, kind in kinds if isinstance(error, cls)), "invalid")
-    where = f" ({error.where})" if error.where else ""
-    return Finding(kind, subject, f"{error.zh}{where}")
+    place = f" ({error.where})" if error.where and kind == "config" else ""
+    return Finding(kind, subject, f"{error.zh}{place}")
 
 
 def open_item(

@@ -17,7 +17,7 @@ from duijie.connect.errors import DataError, UnmappedCode
 from duijie.mapping.emit import Place, Rule, Site, place_of
 from duijie.mapping.expression import path_of, spot_of
 from duijie.mapping.findings import Spot
-from duijie.mapping.values import Fault, kind, show
+from duijie.mapping.values import Fault, kind, Said, show
 
 RAISED = (KeyError, IndexError, TypeError, ArithmeticError, Fault, UnmappedCode)
 ABSENT = (KeyError, IndexError, TypeError)
@@ -27,11 +27,10 @@ class FieldError(DataError):
     """A rule failed on this record: `field`, `spot` (file, line, column) and the offending `value`."""
 
     def __init__(self, field: str, spot: Spot, words: tuple[str, str], value: Any, *, code: str = "MAPPING") -> None:
-        seen = show(value)
         zh, en = words
-        super().__init__(
-            f"字段 {field}: {zh} (值: {seen})", en=f"{field}: {en} (value: {seen})", code=code, where=f"{field} {spot}"
-        )
+        if not isinstance(value, Said):
+            zh, en = f"字段 {field}: {zh} (值: {show(value)})", f"{field}: {en} (value: {show(value)})"
+        super().__init__(zh, en=en, code=code, where=f"{field} {spot}")
         self.field = field
         self.spot = spot
         self.value = value

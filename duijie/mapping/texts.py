@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from duijie import codec
-from duijie.mapping.values import LIST_LIMIT, TEXT_LIMIT, Fault, plain_number
+from duijie.mapping.values import LIST_LIMIT, TEXT_LIMIT, Fault, Said, plain_number
 
 _USUAL = "%Y-%m-%d %H:%M:%S"
 _DIRECTIVES = re.compile(r"(?:[^%]|%-?[aAbBdfGHIjmMpSuUVwWyYzZ%])*").fullmatch
@@ -60,7 +60,7 @@ def join(separator: Any, *parts: Any) -> str:
 def fail(*parts: Any) -> Any:
     """Refuse the record with these words: what is wrong and what to do, for the person who gets the work item."""
     words = "".join(piece if type(piece) is str else text(piece) for piece in parts)
-    raise Fault(words, words, None)
+    raise Fault(words, words, Said())
 
 
 def trim(value: Any) -> str:

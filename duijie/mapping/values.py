@@ -22,6 +22,10 @@ class Fault(Exception):
         self.value = value
 
 
+class Said:
+    """Stands for the value of a refusal in a mapping's own words, which need no value beside them."""
+
+
 def show(value: Any) -> str:
     """A value in a sentence: short, on one line; of an object its keys, of a list its length."""
     text = _outline(value)

@@ -186,7 +186,7 @@ class Delivering:
                     finding = Finding(self._kind(), f"{self._name}:{parcel.delivery.document.key}", outcome.zh)
                     work.open_item(tx, self._journal, self._flow, finding, [_held(parcel.delivery)])
             done = [p.delivery.document.key for p, o in zip(parcels, outcomes, strict=True) if isinstance(o, Done)]
-            work.release_records(tx, self._journal, self._step.entity, done)
+            work.release_records(tx, self._journal, self._flow, self._step.entity, done)
         return counts
 
     def _kind(self) -> str:

@@ -115,7 +115,7 @@ class Refinery:
                 settled.setdefault((state, reason), []).append(message.id)
             for (state, reason), ids in settled.items():
                 inbox.settle(tx, ids, state, stamp, reason)
-            work.release_records(tx, self._journal, self._entity, passed)
+            work.release_records(tx, self._journal, self._flow, self._entity, passed)
         return counts
 
     def _map(self, message: Message, settings: Record) -> Record | DataError | None:

@@ -1,7 +1,7 @@
 """Real servers for tests, each in a temporary folder, on a free loopback port, stopped by its own process id.
 
-`with Postgres() as server: server.create(name)`, `with Redis() as server: server.url`. Where the programs are not installed the classes raise `Missing`,
-whose text says how to install them; `chromium_path()` does the same.
+`with Postgres() as server: server.create(name)`, `with Redis() as server: server.url`. Where the programs are not
+installed the classes raise `Missing`, whose text says how to install them; `chromium_path()` does the same.
 """
 
 from __future__ import annotations

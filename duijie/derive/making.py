@@ -58,7 +58,7 @@ class Making:
     def passed(self, tx: Transaction, sources: Sequence[Document]) -> None:
         """Take sources that went through off this rule's work items."""
         for source in sources:
-            work.release_records(tx, self.journal, source.entity, [source.key])
+            work.release_records(tx, self.journal, self.flow, source.entity, [source.key])
 
     def wait(self, source: Document, kind: str, reason: str) -> None:
         """A source that needs a person."""

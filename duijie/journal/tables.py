@@ -222,6 +222,7 @@ work_item_record = Table(
     Column("work_item_id", Serial, ForeignKey("work_item.id"), primary_key=True),
     Column("entity", String(40), primary_key=True),
     Column("key", String(200), primary_key=True),
+    Column("flow", String(80), primary_key=True),
     Column("amount", BigInteger, nullable=False, server_default="0"),
     Index("work_item_record_key", "key"),
 )

@@ -90,7 +90,7 @@ def open_item(
     }
     is_new = tx.execute(journal.insert_new(work_item).values(**row).returning(work_item.c.id)).scalar_one_or_none()
     item_id = is_new or tx.execute(select(work_item.c.id).where(work_item.c.open_subject == open_subject)).scalar_one()
-    held = [{"work_item_id": item_id, "entity": e, "key": k[:200], "amount": a} for e, k, a in records]
+    held = [{"work_item_id": item_id, "entity": e, "key": k[:200], "flow": flow, "amount": a} for e, k, a in records]
     if held:
         tx.execute(journal.insert_new(work_item_record), held)
     if is_new:
@@ -111,17 +111,22 @@ def close_items(tx: Transaction, journal: Journal, ids: Sequence[int], who: str,
     return len(rows)
 
 
-def release_records(tx: Transaction, journal: Journal, entity: str, keys: Sequence[str]) -> None:
-    """Records that went through after all: take them off open items, close items that hold nothing any more."""
+def release_records(tx: Transaction, journal: Journal, flow: str, entity: str, keys: Sequence[str]) -> None:
+    """Records that went through a flow after all: take them off its items, close items that hold nothing any more."""
     still_open = select(work_item.c.id).where(work_item.c.state != "closed")
     held = select(work_item_record.c.work_item_id).where(
         work_item_record.c.entity == entity,
+        work_item_record.c.flow == flow,
         work_item_record.c.key.in_(list(keys)),
         work_item_record.c.work_item_id.in_(still_open),
     )
     touched = list(tx.execute(held.distinct()).scalars())
     for item_id in touched:
-        mine = (work_item_record.c.work_item_id == item_id, work_item_record.c.entity == entity)
+        mine = (
+            work_item_record.c.work_item_id == item_id,
+            work_item_record.c.entity == entity,
+            work_item_record.c.flow == flow,
+        )
         tx.execute(work_item_record.delete().where(*mine, work_item_record.c.key.in_(list(keys))))
         left = tx.execute(
             select(work_item_record.c.key).where(work_item_record.c.work_item_id == item_id).limit(1)

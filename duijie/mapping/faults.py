@@ -17,7 +17,7 @@ from duijie.connect.errors import DataError, UnmappedCode
 from duijie.mapping.emit import Place, Rule, Site, place_of
 from duijie.mapping.expression import path_of, spot_of
 from duijie.mapping.findings import Spot
-from duijie.mapping.values import Fault, kind, Said, show
+from duijie.mapping.values import Fault, Said, kind, show
 
 RAISED = (KeyError, IndexError, TypeError, ArithmeticError, Fault, UnmappedCode)
 ABSENT = (KeyError, IndexError, TypeError)

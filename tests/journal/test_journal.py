@@ -209,11 +209,18 @@ class TestWork:
             second = work.open_item(tx, kept, "orders", finding, [("sales_order", "2", 200)])
         assert first == second
         with kept.writing() as tx:
-            work.release_records(tx, kept, "sales_order", ["1"])
+            work.release_records(tx, kept, "orders", "sales_order", ["1"])
         assert self._states(kept) == ["open"]
         with kept.writing() as tx:
-            work.release_records(tx, kept, "sales_order", ["2"])
+            work.release_records(tx, kept, "orders", "sales_order", ["2"])
         assert self._states(kept) == ["closed"]
+
+    def test_a_record_that_passed_one_flow_still_waits_in_another(self, kept: Journal) -> None:
+        finding = work.Finding("invoice", "invoice_requests:1", "税号校验位不符")
+        with kept.writing() as tx:
+            work.open_item(tx, kept, "invoices", finding, [("sales_order", "1", 100)])
+            work.release_records(tx, kept, "vouchers", "sales_order", ["1"])
+        assert self._states(kept) == ["open"]
 
     def test_an_alert_is_raised_in_the_same_transaction_and_once(self, kept: Journal) -> None:
         finding = work.Finding("credential", "shop", "密钥错误")

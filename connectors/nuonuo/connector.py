@@ -110,7 +110,10 @@ class RequestSink:
 
 
 class RedSink:
-    """saveInvoiceRedConfirm. A payload is {"gross": "-113.00", "form": what the vendor takes}."""
+    """saveInvoiceRedConfirm. A payload is {"gross": "-113.00", "form": what the vendor takes}.
+
+    An empty `detail` stays out of the call: the whole blue is then reversed.
+    """
 
     name, entity = "red_request", "red_request"
     safety = Safety.NATURAL_KEY
@@ -137,7 +140,8 @@ class RedSink:
         return side_by_side(lambda payload: self._client.retrier.outcome(partial(self._save, payload)), payloads)
 
     def _save(self, payload: Record) -> Done:
-        bill_id = self._client.call("saveInvoiceRedConfirm", payload["form"])
+        form = {name: value for name, value in payload["form"].items() if value != []}
+        bill_id = self._client.call("saveInvoiceRedConfirm", form)
         return Done(str(bill_id), "", {"billId": bill_id})
 
 

@@ -1,0 +1,96 @@
+"""Every word and format that pages share, in one place, so that they can be translated."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+from duijie.journal.documents import yuan
+
+CHINA = timezone(timedelta(hours=8), "CST")
+ENTITIES = {
+    "sales_order": "销售订单",
+    "sales_refund": "退款",
+    "voucher": "凭证",
+    "invoice_request": "开票申请",
+    "red_request": "红字申请",
+    "invoice": "发票",
+    "party": "往来单位",
+    "product": "商品",
+    "stock_level": "即时库存",
+    "shop_stock": "店铺可售数",
+    "listing": "店铺商品",
+}
+STATES = {
+    "pending": "待发",
+    "claimed": "处理中",
+    "sent": "已发出",
+    "done": "已送达",
+    "unknown": "结果未知",
+    "blocked": "缺对照",
+    "rejected": "被拒",
+    "superseded": "已被取代",
+    "cancelled": "不发送",
+}
+COLOURS = {"done": "green", "rejected": "red", "blocked": "orange", "unknown": "yellow", "cancelled": "secondary"}
+KINDS = {
+    "unmapped": "对照缺失",
+    "malformed": "报文损坏",
+    "invalid": "数据有误",
+    "rejected": "对方拒绝",
+    "conflict": "数值冲突",
+    "credential": "授权失效",
+    "config": "配置有误",
+    "invoice": "开票校验",
+}
+SYSTEMS = {
+    "taobao": "淘宝",
+    "xingchen": "金蝶AI星辰",
+    "k3cloud": "金蝶云星空",
+    "tryton": "Tryton",
+    "fxiaoke": "纷享销客",
+    "nuonuo": "诺诺",
+}
+INCIDENTS = {
+    "AnswerLost": "应答丢失, 重读",
+    "RateLimited": "限流, 等待",
+    "TokenExpired": "令牌过期, 刷新",
+    "NotSent": "连接失败, 重试",
+    "VendorBusy": "对方繁忙, 重试",
+    "AlreadyThere": "对方报已存在, 查询",
+}
+
+
+def money(fen: int | None) -> Markup:
+    """Fen as yuan: thousands separated, two decimals, negatives red; nothing for nothing."""
+    return Markup("") if fen is None else amount(yuan(fen))
+
+
+def amount(value: Any) -> Markup:
+    """Yuan with thousands separators and two decimals."""
+    given = Decimal(value)
+    sign = "negative" if given < 0 else ""
+    return Markup('<span class="{}">{}</span>').format(sign, f"{given:,.2f}")
+
+
+def moment(value: datetime | None) -> str:
+    """A time in China."""
+    return value.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S") if value else "—"
+
+
+def age(value: datetime, now: datetime) -> str:
+    """How long ago, in the largest fitting unit."""
+    seconds = int((now - value).total_seconds())
+    for size, unit in ((86400, "天"), (3600, "小时"), (60, "分钟")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return "刚刚"
+
+
+def sink(name: str) -> str:
+    """A sink's name in words: 金蝶AI星辰 · sales_order."""
+    system, _, entity = name.partition("/")
+    return f"{SYSTEMS.get(system, system)} · {ENTITIES.get(entity, entity)}"

@@ -1,0 +1,244 @@
+"""Read models: what pages show, as plain queries over the journal. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, or_, select
+
+from duijie import codec
+from duijie.codec import Record
+from duijie.journal.documents import Document
+from duijie.journal.journal import Journal
+from duijie.journal.tables import (
+    alert,
+    comparison,
+    delivery,
+    delivery_event,
+    difference,
+    document,
+    incident,
+    link,
+    message,
+    run,
+    work_item,
+    work_item_record,
+)
+
+LINKS_SHOWN = 50
+FOUND_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class FlowState:
+    """How a flow stands: last run, last success, its problem if the last run had one, and its newest counts."""
+
+    last_run: datetime | None
+    last_success: datetime | None
+    problem: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Item:
+    """An open or closed work item with what it holds up; money in fen."""
+
+    id: int
+    kind: str
+    state: str
+    subject: str
+    flow: str
+    owner: str
+    reason: str
+    next_step: str
+    created_at: datetime
+    resolution: str
+    records: int
+    money: int
+
+
+@dataclass(frozen=True)
+class Node:
+    """One document in a chain: its deliveries and how it was reached."""
+
+    document: Document
+    amount: int
+    deliveries: Sequence[Row[Any]]
+    relation: str
+
+
+def flow_state(journal: Journal, flow: str) -> FlowState:
+    """The newest run of every step of a flow, put together."""
+    query = select(run).where(run.c.flow == flow).order_by(run.c.id.desc()).limit(60)
+    with journal.reading() as tx:
+        rows = tx.execute(query).all()
+    newest: dict[str, Row[Any]] = {}
+    for row in rows:
+        newest.setdefault(row.step, row)
+    counts: dict[str, int] = {}
+    for row in newest.values():
+        for name, value in codec.decode(row.counts).items():
+            counts[name] = counts.get(name, 0) + value
+    good = [row.ended_at for row in rows if row.ended_at and not row.problem]
+    problem = next((row.problem for row in newest.values() if row.problem), "")
+    return FlowState(rows[0].started_at if rows else None, max(good, default=None), problem, counts)
+
+
+def deliveries_by_sink(journal: Journal) -> dict[str, dict[str, tuple[int, int]]]:
+    """Sink → state → (count, money in fen)."""
+    query = select(delivery.c.sink, delivery.c.state, func.count(), func.coalesce(func.sum(delivery.c.amount), 0))
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    with journal.reading() as tx:
+        for sink, state, number, money in tx.execute(query.group_by(delivery.c.sink, delivery.c.state)):
+            found.setdefault(sink, {})[state] = (number, int(money))
+    return found
+
+
+def incidents(journal: Journal) -> list[tuple[str, str, int]]:
+    """(connection, kind, count) of calls that failed and healed."""
+    query = select(incident.c.connection, incident.c.kind, func.count())
+    query = query.group_by(incident.c.connection, incident.c.kind).order_by(func.count().desc())
+    with journal.reading() as tx:
+        return [(connection, kind, number) for connection, kind, number in tx.execute(query)]
+
+
+def items(journal: Journal, *, state: str = "open", kind: str = "", item_id: int = 0) -> list[Item]:
+    """Work items, the most money first. `state` "open" means not closed."""
+    money = func.coalesce(func.sum(work_item_record.c.amount), 0)
+    query = select(work_item, func.count(work_item_record.c.key).label("records"), money.label("money"))
+    query = query.outerjoin(work_item_record, work_item_record.c.work_item_id == work_item.c.id)
+    query = query.group_by(work_item.c.id).order_by(money.desc(), work_item.c.id)
+    if item_id:
+        query = query.where(work_item.c.id == item_id)
+    else:
+        query = query.where(work_item.c.state == "closed" if state == "closed" else work_item.c.state != "closed")
+    if kind:
+        query = query.where(work_item.c.kind == kind)
+    names = Item.__dataclass_fields__
+    with journal.reading() as tx:
+        return [Item(**{name: getattr(row, name) for name in names}) for row in tx.execute(query)]
+
+
+def records(journal: Journal, item_id: int) -> Sequence[Row[Any]]:
+    """What an item holds: entity, key, flow, amount."""
+    query = select(work_item_record).where(work_item_record.c.work_item_id == item_id)
+    with journal.reading() as tx:
+        return tx.execute(query.order_by(work_item_record.c.amount.desc())).all()
+
+
+def comparisons(journal: Journal) -> Sequence[Row[Any]]:
+    """The newest comparison of every pair."""
+    newest = select(func.max(comparison.c.id)).group_by(comparison.c.pair)
+    with journal.reading() as tx:
+        return tx.execute(select(comparison).where(comparison.c.id.in_(newest)).order_by(comparison.c.id)).all()
+
+
+def differences(journal: Journal, comparison_id: int) -> Sequence[Row[Any]]:
+    """Every difference of a comparison, the unexplained first."""
+    query = select(difference).where(difference.c.comparison_id == comparison_id)
+    with journal.reading() as tx:
+        return tx.execute(query.order_by(difference.c.explanation != "", difference.c.key)).all()
+
+
+def alerts(journal: Journal, limit: int = 200) -> Sequence[Row[Any]]:
+    """The newest alerts."""
+    with journal.reading() as tx:
+        return tx.execute(select(alert).order_by(alert.c.id.desc()).limit(limit)).all()
+
+
+def search(journal: Journal, text: str) -> list[Document]:
+    """Current documents that a number names: key, its last part, a native number, or one inside the document."""
+    wanted = text.strip()
+    if not wanted:
+        return []
+    numbers = or_(delivery.c.native_no == wanted, delivery.c.native_id == wanted, delivery.c.target_key == wanted)
+    by_number = select(delivery.c.document_id).where(numbers)
+    named = or_(
+        document.c.key == wanted,
+        document.c.key.endswith(f":{wanted}", autoescape=True),
+        document.c.key.startswith(wanted, autoescape=True),
+        document.c.id.in_(by_number),
+    )
+    found = _documents(journal, named)
+    return found or _inside_invoices(journal, wanted)
+
+
+def _documents(journal: Journal, condition: Any) -> list[Document]:
+    query = select(document.c.id, document.c.entity, document.c.key, document.c.version, document.c.body)
+    query = query.where(document.c.current, condition).order_by(document.c.id).limit(FOUND_SHOWN)
+    with journal.reading() as tx:
+        return [Document.of(row) for row in tx.execute(query)]
+
+
+def _inside_invoices(journal: Journal, wanted: str) -> list[Document]:
+    """An invoice number stands in no key: look into the invoice documents."""
+    query = select(document.c.id, document.c.entity, document.c.key, document.c.version, document.c.body)
+    query = query.where(document.c.current, document.c.entity == "invoice")
+    with journal.reading() as tx:
+        return [found for row in tx.execute(query) if (found := Document.of(row)).body.get("number") == wanted]
+
+
+def node(journal: Journal, one: Document, relation: str) -> Node:
+    """A document with its deliveries."""
+    query = select(delivery).where(delivery.c.entity == one.entity, delivery.c.key == one.key)
+    amount = select(document.c.amount).where(document.c.id == one.id)
+    with journal.reading() as tx:
+        return Node(one, tx.execute(amount).scalar_one(), tx.execute(query.order_by(delivery.c.id)).all(), relation)
+
+
+def neighbours(journal: Journal, one: Document) -> tuple[list[Node], int]:
+    """What a document was made of and what was made of it (上查, 下查), and how many more there are."""
+    down = select(link.c.to_entity, link.c.to_key).where(link.c.from_entity == one.entity, link.c.from_key == one.key)
+    up = select(link.c.from_entity, link.c.from_key).where(link.c.to_entity == one.entity, link.c.to_key == one.key)
+    with journal.reading() as tx:
+        pairs = [("下查", *row) for row in tx.execute(down)] + [
+            ("上查", *row) for row in tx.execute(up.order_by(link.c.id))
+        ]
+    pairs += [("退款", "sales_refund", key) for key in _refunds(journal, one)]
+    pairs += [("发票", "invoice", key) for key in _invoices(journal, one)]
+    found = [_current(journal, entity, key) for _, entity, key in pairs[:LINKS_SHOWN]]
+    nodes = [node(journal, doc, pair[0]) for doc, pair in zip(found, pairs, strict=False) if doc]
+    return nodes, max(0, len(pairs) - LINKS_SHOWN)
+
+
+def _current(journal: Journal, entity: str, key: str) -> Document | None:
+    found = _documents(journal, (document.c.entity == entity) & (document.c.key == key))
+    return found[0] if found else None
+
+
+def _refunds(journal: Journal, one: Document) -> list[str]:
+    if one.entity != "sales_order":
+        return []
+    shop_prefix = one.key.rpartition(":")[0]
+    query = select(document.c.key, document.c.body).where(document.c.entity == "sales_refund", document.c.current)
+    query = query.where(document.c.key.startswith(shop_prefix, autoescape=True))
+    with journal.reading() as tx:
+        return [key for key, body in tx.execute(query) if codec.decode(body)["order_key"] == one.key]
+
+
+def _invoices(journal: Journal, one: Document) -> list[str]:
+    if one.entity not in ("invoice_request", "red_request"):
+        return []
+    wanted = one.body["request_no"]
+    query = select(document.c.key, document.c.body).where(document.c.entity == "invoice", document.c.current)
+    with journal.reading() as tx:
+        return [key for key, body in tx.execute(query) if codec.decode(body)["request_no"] == wanted]
+
+
+def detail(journal: Journal, document_id: int) -> tuple[Document, Record | None, str]:
+    """A document, the raw message it was made of, and the mapping that made it."""
+    query = select(document, message.c.body.label("raw"))
+    query = query.outerjoin(message, message.c.id == document.c.message_id).where(document.c.id == document_id)
+    with journal.reading() as tx:
+        row = tx.execute(query).one()
+    return Document.of(row), codec.decode(row.raw) if row.raw else None, row.mapping
+
+
+def history(journal: Journal, delivery_id: int) -> tuple[Row[Any], Sequence[Row[Any]]]:
+    """A delivery and every transition it made."""
+    events = select(delivery_event).where(delivery_event.c.delivery_id == delivery_id).order_by(delivery_event.c.id)
+    with journal.reading() as tx:
+        return tx.execute(select(delivery).where(delivery.c.id == delivery_id)).one(), tx.execute(events).all()

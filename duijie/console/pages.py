@@ -48,9 +48,10 @@ def _door(routes: APIRouter, site: Site) -> None:
 
     @routes.post("/login")
     async def enter(request: Request) -> Response:
+        is_ours = await security.has_token(request)
         form = await request.form()
         name = str(form.get("name", ""))
-        problem = "页面已过期, 请重试" if not await security.has_token(request) else _refusal(site, form, name)
+        problem = _refusal(site, form, name) if is_ours else "页面已过期, 请重试"
         if problem:
             return site.page(request, "login.html", problem=problem)
         request.session.clear()

@@ -25,7 +25,7 @@ def tax_number(household: int, area: str) -> str:
     values = [int(char) if char.isdigit() else ord(char) - ord("A") + 10 for char in body]
     rest = 11 - sum(value * weight for value, weight in zip(values, WEIGHTS, strict=True)) % 11
     number = f"91{area}{body}{ {10: 'X', 11: '0'}.get(rest, str(rest)) }"
-    return number + uscc.calc_check_digit(number)
+    return f"{number}{uscc.calc_check_digit(number)}"
 
 
 def open_uid(household: int) -> str:

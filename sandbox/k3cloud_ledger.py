@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from duijie import codec
@@ -65,7 +66,7 @@ class Ledgering:
             "Save": self._save,
             "BatchSave": self._batch_save,
             "View": self._view,
-            **{name: lambda data, name=name: self._move(name, data) for name in LIFE},
+            **{name: partial(self._move, name) for name in LIFE},
         }
         if operation not in operations:
             return None

@@ -92,11 +92,19 @@ def _vouchers(making: Making) -> Counts:
     sources = {one.key: one for one in making.unused(rule.name, rule.entity) if rule.applies(one.body)}
     issued = documents.derived_count(making.journal, rule.name)
     names: Mapping[str, str] = making.step.settings.get("shop_names", {})
-    made = vouchers.vouchers([one.body for one in sources.values()], rule, issued, names)
-    for voucher in made:
-        used = [(sources[key], documents.fen(amount)) for key, amount in voucher.sources]
-        making.store("voucher", voucher.document, rule.name, used)
-    return Counter(sources=len(sources), new_documents=len(made))
+    counts: Counts = Counter(sources=len(sources))
+    for group in vouchers.groups_of([one.body for one in sources.values()], rule):
+        try:
+            made = vouchers.voucher(group, rule, issued, names)
+        except InvalidDocument as error:
+            for one in group:
+                making.wait(sources[one["key"]], "invalid", error.zh)
+            counts["waiting"] += len(group)
+            continue
+        used = [(sources[key], documents.fen(amount)) for key, amount in made.sources]
+        making.store("voucher", made.document, rule.name, used)
+        counts["new_documents"] += 1
+    return counts
 
 
 def _parties(making: Making) -> Counts:

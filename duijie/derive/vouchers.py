@@ -74,23 +74,22 @@ def load_rules(path: Path) -> dict[str, VoucherRule]:
     return {name: msgspec.structs.replace(rule, name=name) for name, rule in rules.items()}
 
 
-def vouchers(
-    documents: Iterable[Record], rule: VoucherRule, issued: Mapping[str, int], shop_names: Mapping[str, str]
-) -> list[Voucher]:
-    """Vouchers of the documents that the rule covers, one per shop and day.
-
-    `issued`: group → how many vouchers it has already: late documents make a supplement 补, never a change.
-    """
+def groups_of(documents: Iterable[Record], rule: VoucherRule) -> list[list[Record]]:
+    """The documents that the rule covers, one list per shop and day, in order."""
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for document in documents:
         if rule.applies(document):
             groups[document["shop"], document["business_date"]].append(document)
-    return [_voucher(rule, shop, day, group, issued, shop_names) for (shop, day), group in sorted(groups.items())]
+    return [group for _, group in sorted(groups.items())]
 
 
-def _voucher(
-    rule: VoucherRule, shop: str, day: str, group: list[Record], issued: Mapping[str, int], names: Mapping[str, str]
-) -> Voucher:
+def voucher(group: list[Record], rule: VoucherRule, issued: Mapping[str, int], names: Mapping[str, str]) -> Voucher:
+    """The voucher of one group. Raises InvalidDocument when its sides differ or come to nothing.
+
+    `issued`: group → how many vouchers it has already: late documents make a supplement 补, never a change.
+    `names`: shop → how it is called in the summary.
+    """
+    shop, day = group[0]["shop"], group[0]["business_date"]
     key = f"{rule.name}:{shop}:{day}"
     number = issued.get(key, 0) + 1
     supplement = "补" if number > 1 else ""

@@ -177,7 +177,8 @@ def red_payload(of: Record, back: Record, blue: Record, made: Record) -> Record:
 
 V2 = (
     '{"order":{"buyerName":"示例采购有限公司","buyerTaxNum":"91330106MA2TEST01X","salerTaxNum":"339902999999789113",'
-    '"salerTel":"0571-00000000","salerAddress":"示例路1号","orderNo":"SO20261123-0001","invoiceDate":"2026-11-23 10:00:00",'
+    '"salerTel":"0571-00000000","salerAddress":"示例路1号",'
+    '"orderNo":"SO20261123-0001","invoiceDate":"2026-11-23 10:00:00",'
     '"clerk":"张三","pushMode":"-1","buyerPhone":"","email":"","invoiceType":"1","invoiceLine":"pc","invoiceDetail":'
     '[{"goodsName":"示例商品","goodsCode":"1090511030000000000","withTaxFlag":"1","price":"113","num":"1","taxRate":"0.13",'
     '"tax":"13.00","taxExcludedAmount":"100.00","taxIncludedAmount":"113.00","invoiceLineProperty":"0"}]}}'
@@ -507,7 +508,7 @@ def test_a_token_that_cannot_be_had_means_the_call_did_not_leave(
     connect: Callable[..., Nuonuo], sandbox: NuonuoSandbox
 ) -> None:
     sandbox.faults = [Fault("status", match="/accessToken", rate=1.0, status=502)]
-    with pytest.raises(NotSent, match="nothing was sent|not sent"):
+    with pytest.raises(NotSent, match=r"nothing was sent|not sent"):
         connect()._client.call("queryInvoiceResult", {"orderNos": ["DJ1"]})
 
 

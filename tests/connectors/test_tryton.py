@@ -27,7 +27,8 @@ from duijie.connect.errors import ConfigError, CredentialError, VendorRejected
 from duijie.connect.protocol import Done, Found, Incident, Later, Outcome, Refused, Unknown, Window
 from duijie.connect.retry import Retrier
 from duijie.connect.services import Services, Token, TokenStore
-from duijie.derive.vouchers import load_rules, vouchers
+from duijie.derive.vouchers import load_rules
+from duijie.derive.vouchers import voucher as day_voucher
 from duijie.mapping import StaticLookup, load_mapping, run_tests
 from sandbox.serve import free_ports
 from sandbox.tryton import TrytonServer
@@ -310,7 +311,7 @@ class TestWriting:
         head = {"shop": shop, "business_date": "2026-11-11", "status": "finished", "freight": Decimal("8.00")}
         orders = [{**head, "key": f"o{i}", "gross": Decimal("131.90"), "lines": lines} for i in range(3)]
         rule = load_rules(ROOT / "mappings/rules/voucher.yaml")["sale"]
-        [made] = vouchers(orders, rule, {}, {shop: "旗舰店"})
+        made = day_voucher(orders, rule, {}, {shop: "旗舰店"})
         payload = MAPPING.run(made.document, StaticLookup(), {})
         assert payload is not None
         [outcome] = write(site.open(), payload)

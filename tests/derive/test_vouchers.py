@@ -12,11 +12,17 @@ from hypothesis import strategies as st
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, InvalidDocument
 from duijie.derive.rounding import split_tax
-from duijie.derive.vouchers import load_rules, vouchers
+from duijie.derive.vouchers import Voucher, VoucherRule, groups_of, load_rules, voucher
 from duijie.schemas import check
 
 RULES = load_rules(Path("mappings/rules/voucher.yaml"))
 RATES = [Decimal("0.13"), Decimal("0.09"), Decimal("0.06")]
+
+
+def vouchers(
+    documents: list[Record], rule: VoucherRule, issued: dict[str, int], names: dict[str, str]
+) -> list[Voucher]:
+    return [voucher(group, rule, issued, names) for group in groups_of(documents, rule)]
 
 
 def order(key: str, lines: list[tuple[str, Decimal]], freight: str = "0.00", **more: object) -> Record:
@@ -41,22 +47,22 @@ def posted(document: Record) -> list[tuple[str, Decimal, Decimal]]:
 
 def test_a_day_of_one_shop_is_one_voucher_with_its_rates_apart() -> None:
     orders = [order("a", [("113.00", RATES[0]), ("10.90", RATES[1])]), order("b", [("11.30", RATES[0])])]
-    [voucher] = vouchers(orders, RULES["sale"], {}, {"S01": "旗舰店"})
-    assert voucher.document["summary"] == "销售 旗舰店 11-11 2单"
-    assert posted(voucher.document) == [
+    [made] = vouchers(orders, RULES["sale"], {}, {"S01": "旗舰店"})
+    assert made.document["summary"] == "销售 旗舰店 11-11 2单"
+    assert posted(made.document) == [
         ("receivable", Decimal("135.20"), Decimal("0.00")),
         ("revenue", Decimal("0.00"), Decimal("110.00")),
         ("revenue", Decimal("0.00"), Decimal("10.00")),
         ("output_vat", Decimal("0.00"), Decimal("14.30")),
         ("output_vat", Decimal("0.00"), Decimal("0.90")),
     ]
-    assert voucher.sources == (("a", Decimal("123.90")), ("b", Decimal("11.30")))
-    check("voucher", voucher.document)
+    assert made.sources == (("a", Decimal("123.90")), ("b", Decimal("11.30")))
+    check("voucher", made.document)
 
 
 def test_freight_is_income_of_its_own_and_its_vat_joins_the_same_rate() -> None:
-    [voucher] = vouchers([order("a", [("10.90", RATES[1])], freight="8.00")], RULES["sale"], {}, {})
-    assert posted(voucher.document) == [
+    [made] = vouchers([order("a", [("10.90", RATES[1])], freight="8.00")], RULES["sale"], {}, {})
+    assert posted(made.document) == [
         ("receivable", Decimal("18.90"), Decimal("0.00")),
         ("revenue", Decimal("0.00"), Decimal("10.00")),
         ("output_vat", Decimal("0.00"), Decimal("1.56")),
@@ -80,20 +86,20 @@ def test_each_shop_and_day_has_its_own_and_unpaid_orders_have_none() -> None:
 
 
 def test_late_orders_make_a_supplement_never_a_change() -> None:
-    [voucher] = vouchers([order("late", [("1.00", RATES[0])])], RULES["sale"], {"sale:S01:2026-11-11": 1}, {})
-    assert voucher.document["key"] == "sale:S01:2026-11-11:2"
-    assert voucher.document["summary"].startswith("补销售")
+    [made] = vouchers([order("late", [("1.00", RATES[0])])], RULES["sale"], {"sale:S01:2026-11-11": 1}, {})
+    assert made.document["key"] == "sale:S01:2026-11-11:2"
+    assert made.document["summary"].startswith("补销售")
 
 
 def test_a_refund_is_red_on_the_same_sides() -> None:
-    [voucher] = vouchers([refund("r", "113.00")], RULES["refund"], {}, {})
-    assert posted(voucher.document) == [
+    [made] = vouchers([refund("r", "113.00")], RULES["refund"], {}, {})
+    assert posted(made.document) == [
         ("receivable", Decimal("-113.00"), Decimal("0.00")),
         ("revenue", Decimal("0.00"), Decimal("-100.00")),
         ("output_vat", Decimal("0.00"), Decimal("-13.00")),
     ]
-    assert voucher.document["debit"] == voucher.document["credit"] == Decimal("-113.00")
-    assert voucher.sources == (("r", Decimal("-113.00")),)
+    assert made.document["debit"] == made.document["credit"] == Decimal("-113.00")
+    assert made.sources == (("r", Decimal("-113.00")),)
 
 
 def test_an_order_whose_parts_do_not_add_up_is_refused_by_name() -> None:
@@ -115,11 +121,11 @@ amounts = st.integers(1, 10**7).map(lambda cents: str(Decimal(cents) / 100))
 def test_whatever_the_orders_both_sides_are_what_the_buyers_owe(
     orders: list[tuple[list[tuple[str, Decimal]], str]],
 ) -> None:
-    made = [order(f"o{number}", lines, freight) for number, (lines, freight) in enumerate(orders)]
-    [voucher] = vouchers(made, RULES["sale"], {}, {})
-    owed = sum((one["gross"] for one in made), Decimal(0))
-    assert voucher.document["debit"] == voucher.document["credit"] == owed
-    assert all((line["debit"] != 0) != (line["credit"] != 0) for line in voucher.document["lines"])
+    given_orders = [order(f"o{number}", lines, freight) for number, (lines, freight) in enumerate(orders)]
+    [made] = vouchers(given_orders, RULES["sale"], {}, {})
+    owed = sum((one["gross"] for one in given_orders), Decimal(0))
+    assert made.document["debit"] == made.document["credit"] == owed
+    assert all((line["debit"] != 0) != (line["credit"] != 0) for line in made.document["lines"])
 
 
 def test_a_wrong_rule_names_the_file_and_the_place(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ test: setup .venv/.dev .venv-tryton/.ready var/data/.ready ## Run every test; sa
 	@$(BIN)/python -m pytest -ra $(ARGS)
 
 check: setup .venv/.dev ## ruff, mypy --strict and the fast tests, under a minute
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
 
 lint: .venv/.app ## Lint the shipped mappings and flows
 	@$(BIN)/duijie mapping lint && $(BIN)/duijie flow check

@@ -146,20 +146,24 @@ def _invoice_requests(making: Making) -> Counts:
         if "invoice_wish" not in order.body or order.body["status"] not in ("shipped", "finished"):
             continue
         try:
-            request = invoices.blue_request(order.body, rules)
-            findings = invoices.check(request, rules)
+            request = _checked_request(order.body, rules)
         except InvalidDocument as error:
             making.wait(order, "invoice", error.zh)
-            counts["waiting"] += 1
-            continue
-        faults = [finding for finding in findings if finding.severity == "error"]
-        if faults:
-            making.wait(order, "invoice", "; ".join(f"{fault.code} {fault.message}" for fault in faults))
             counts["waiting"] += 1
             continue
         making.store("invoice_request", request, "invoice", [(order, documents.fen(request["gross"]))])
         counts["new_documents"] += 1
     return counts
+
+
+def _checked_request(order: Record, rules: invoices.InvoiceRules) -> Record:
+    """The request of an order; every finding that is an error is named at once in an InvalidDocument."""
+    request = invoices.blue_request(order, rules)
+    faults = [finding for finding in invoices.check(request, rules) if finding.severity == "error"]
+    if faults:
+        zh = "; ".join(f"{fault.code} {fault.message}" for fault in faults)
+        raise InvalidDocument(zh, code=faults[0].code, where=order["key"])
+    return request
 
 
 def _red_requests(making: Making) -> Counts:
@@ -170,12 +174,15 @@ def _red_requests(making: Making) -> Counts:
     for refund in making.unused("red_invoice", "sales_refund"):
         request = by_order.get(refund.body["order_key"])
         blue = blues.get(request["request_no"]) if request else None
-        if refund.body["status"] != "success" or request is None or blue is None or blue["status"] != "issued":
-            continue
         order = documents.get(making.journal, "sales_order", refund.body["order_key"])
-        if order is None:
+        if refund.body["status"] != "success" or not (request and order and blue and blue["status"] == "issued"):
             continue
-        red = invoices.red_request(refund.body, order.body, blue, request, rules)
+        try:
+            red = invoices.red_request(refund.body, order.body, blue, request, rules)
+        except InvalidDocument as error:
+            making.wait(refund, "invoice", error.zh)
+            counts["waiting"] += 1
+            continue
         making.store("red_request", red, "red_invoice", [(refund, documents.fen(red["gross"]))])
         counts["new_documents"] += 1
     return counts

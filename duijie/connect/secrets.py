@@ -8,7 +8,8 @@ from typing import Any
 
 MASK = "******"
 SHORTEST = 4
-WORDS = ("password", "secret", "token", "session", "permanentcode", "sign", "appkey_secret", "authorization")
+WORDS = ("password", "secret", "token", "session", "permanentcode", "signature", "authorization")
+WHOLE = ("sign",)  # a word inside harmless names such as consign_time
 
 
 def secrets_of(values: Iterable[str]) -> tuple[str, ...]:
@@ -32,7 +33,7 @@ def mask_record(value: Any) -> Any:
 
 def _is_secret(name: str) -> bool:
     flat = name.lower().replace("_", "").replace("-", "")
-    return any(word in flat for word in WORDS)
+    return flat in WHOLE or any(word in flat for word in WORDS)
 
 
 class MaskingFilter(logging.Filter):

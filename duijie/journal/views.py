@@ -29,6 +29,8 @@ from duijie.journal.tables import (
 )
 
 LINKS_SHOWN = 50
+FOLLOWED = ("invoice_request", "red_request", "sales_refund")
+RESULTS = ("invoice", "red_request")
 FOUND_SHOWN = 20
 
 
@@ -190,15 +192,35 @@ def node(journal: Journal, one: Document, relation: str) -> Node:
 
 
 def neighbours(journal: Journal, one: Document) -> tuple[list[Node], int]:
-    """What a document was made of and what was made of it (上查, 下查), and how many more there are."""
+    """What a document was made of and what was made of it (上查, 下查), and how many more there are.
+
+    Requests and refunds are followed one step further, to the invoices that came of them.
+    """
+    nodes, more = _next_to(journal, one)
+    seen = {one.id, *(found.document.id for found in nodes)}
+    for found in [node for node in nodes if node.document.entity in FOLLOWED]:
+        further = [far for far in _followed(journal, found.document) if far.document.id not in seen]
+        seen |= {far.document.id for far in further}
+        nodes[nodes.index(found) + 1 : nodes.index(found) + 1] = further
+    return nodes, more
+
+
+def _followed(journal: Journal, one: Document) -> list[Node]:
+    near = [found for found in _next_to(journal, one)[0] if found.document.entity in RESULTS]
+    return near + [
+        far for found in near if found.document.entity == "red_request" for far in _followed(journal, found.document)
+    ]
+
+
+def _next_to(journal: Journal, one: Document) -> tuple[list[Node], int]:
     down = select(link.c.to_entity, link.c.to_key).where(link.c.from_entity == one.entity, link.c.from_key == one.key)
     up = select(link.c.from_entity, link.c.from_key).where(link.c.to_entity == one.entity, link.c.to_key == one.key)
     with journal.reading() as tx:
         pairs = [("下查", *row) for row in tx.execute(down)] + [
             ("上查", *row) for row in tx.execute(up.order_by(link.c.id))
         ]
-    pairs += [("退款", "sales_refund", key) for key in _refunds(journal, one)]
-    pairs += [("发票", "invoice", key) for key in _invoices(journal, one)]
+    pairs += [("", "sales_refund", key) for key in _refunds(journal, one)]
+    pairs += [("", "invoice", key) for key in _invoices(journal, one)]
     found = [_current(journal, entity, key) for _, entity, key in pairs[:LINKS_SHOWN]]
     nodes = [node(journal, doc, pair[0]) for doc, pair in zip(found, pairs, strict=False) if doc]
     return nodes, max(0, len(pairs) - LINKS_SHOWN)

@@ -25,12 +25,19 @@ def test_chinese_text_survives_a_round_trip() -> None:
 
 
 def test_secret_named_fields_are_masked_at_any_depth() -> None:
-    record = {"app_key": "k", "appSecret": "s", "rows": [{"access_token": "t", "name": "张三"}], "sign": ""}
+    record = {
+        "app_key": "k",
+        "appSecret": "s",
+        "rows": [{"access_token": "t", "name": "张三"}],
+        "sign": "",
+        "consign_time": "t",
+    }
     assert mask_record(record) == {
         "app_key": "k",
         "appSecret": MASK,
         "rows": [{"access_token": MASK, "name": "张三"}],
         "sign": "",
+        "consign_time": "t",
     }
 
 

@@ -91,6 +91,7 @@ class Billing:
         must(details in ("0", "1"), "isOfferInvoiceDetail 无效")
         rows = map(self._by_serial.get, serials) if serials else (self._store.get("invoice", one) for one in numbers)
         shown = [self._shown(row) for row in rows if row]
+        must(bool(shown), "未查询到发票", "E9500")
         if details == "0":
             for row in shown:
                 del row["invoiceItems"]

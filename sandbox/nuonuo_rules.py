@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from stdnum.cn import uscc
+from stdnum.cn import ric, uscc
 
 Record = dict[str, Any]
 
@@ -116,6 +116,7 @@ def check_lines(lines: Any) -> tuple[Decimal, Decimal]:
     for index, line in enumerate(lines, 1):
         _check_line(line, f"第 {index} 行")
         _check_discount(line, lines[index - 2] if index > 1 else {}, f"第 {index} 行")
+    must(lines[-1].get("invoiceLineProperty") != "2", "最后一行的被折扣行缺少折扣行")
     net = sum((money(line, "taxExcludedAmount") for line in lines), Decimal(0))
     tax = sum((money(line, "tax") for line in lines), Decimal(0))
     must(net + tax > 0, "价税合计必须大于 0")
@@ -137,8 +138,11 @@ def check_quantity(num: str, price: str, amount: Decimal, where: str) -> None:
 
 
 def is_known(tax_no: str) -> bool:
-    """Whether the tax bureau would know this buyer: here, whether its check digits are right."""
-    return bool(uscc.is_valid(tax_no))
+    """Whether the tax bureau would know this buyer: here, whether 18 characters check out (USCC, 身份证号).
+
+    Numbers of 15, 17 and 20 characters have no public check digit and count as known.
+    """
+    return len(tax_no) != 18 or bool(uscc.is_valid(tax_no) or ric.is_valid(tax_no))
 
 
 def _check_line(line: Record, where: str) -> None:

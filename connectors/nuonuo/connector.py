@@ -13,13 +13,15 @@ from functools import partial
 from connectors.nuonuo.client import Client
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError
+from duijie.connect.errors import ConfigError, VendorRejected
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Page, Safety, Sink, Stream, Window
 from duijie.connect.retry import side_by_side
 from duijie.connect.services import Services
 
 NUMBERS_A_CALL = 50
+NOTHING_FOUND = "nuonuo:E9500"
 SELLER = "0"
+FIGURES = {"gross": "taxIncludedAmount", "tax": "tax"}
 
 
 class Invoices:
@@ -41,9 +43,14 @@ class Invoices:
             yield Page(self.of(window.keys[start : start + NUMBERS_A_CALL]))
 
     def of(self, numbers: Sequence[str]) -> list[Record]:
-        """The results of at most 50 request numbers; unknown numbers are absent."""
+        """The results of at most 50 request numbers; unknown numbers are absent (E9500 where none is known)."""
         asked = {"orderNos": list(numbers), "isOfferInvoiceDetail": "1"}
-        return [dict(row) for row in self._client.read("queryInvoiceResult", asked) or []]
+        try:
+            return [dict(row) for row in self._client.read("queryInvoiceResult", asked) or []]
+        except VendorRejected as refused:
+            if refused.code != NOTHING_FOUND:
+                raise
+            return []
 
 
 class RedInvoices:
@@ -90,9 +97,9 @@ class RequestSink:
         return str(payload["order"]["orderNo"])
 
     def figures_of(self, payload: Record) -> Figures:
-        """The tax-included total in yuan."""
-        amounts = (Decimal(line["taxIncludedAmount"]) for line in payload["order"]["invoiceDetail"])
-        return {"gross": sum(amounts, Decimal(0))}
+        """The tax-included total and the tax in yuan: another tax than ours is a conflict, not a success."""
+        lines = payload["order"]["invoiceDetail"]
+        return {name: sum((Decimal(line[field]) for line in lines), Decimal(0)) for name, field in FIGURES.items()}
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
         """Requests by number, whatever has become of them: issuing, issued or failed."""
@@ -110,7 +117,7 @@ class RequestSink:
 
 
 class RedSink:
-    """saveInvoiceRedConfirm. A payload is {"gross": "-113.00", "form": what the vendor takes}.
+    """saveInvoiceRedConfirm. A payload is {"gross": "-113.00", "tax": "-13.00", "form": what is sent}.
 
     An empty `detail` stays out of the call: the whole blue is then reversed.
     """
@@ -128,8 +135,8 @@ class RedSink:
         return str(payload["form"]["billId"])
 
     def figures_of(self, payload: Record) -> Figures:
-        """The tax-included total in yuan, negative."""
-        return {"gross": Decimal(payload["gross"])}
+        """The tax-included total and the tax in yuan, negative."""
+        return {"gross": Decimal(payload["gross"]), "tax": Decimal(payload["tax"])}
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
         """Forms by application number, in whatever state."""
@@ -173,12 +180,13 @@ class Nuonuo:
 
 
 def _found_request(row: Record) -> Found:
-    figures = {"gross": Decimal(row["orderAmount"])}
+    figures = {"gross": Decimal(row["orderAmount"]), "tax": Decimal(row["taxAmount"])}
     return Found(str(row["serialNo"]), str(row.get("invoiceNo") or ""), figures, row)
 
 
 def _found_form(row: Record) -> Found:
-    figures = {"gross": Decimal(row["taxExcludedAmount"]) + Decimal(row["taxAmount"])}
+    tax = Decimal(row["taxAmount"])
+    figures = {"gross": Decimal(row["taxExcludedAmount"]) + tax, "tax": tax}
     return Found(str(row["billId"]), str(row.get("redInvoiceNumber") or ""), figures, row)
 
 

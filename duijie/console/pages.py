@@ -16,6 +16,7 @@ from duijie.alerts.sending import waiting
 from duijie.connect.errors import ConfigError
 from duijie.connect.secrets import mask_record
 from duijie.console import security, users
+from duijie.console.words import CHINA
 from duijie.flow import load_flows
 from duijie.journal import views, work
 from duijie.journal.tables import work_item
@@ -115,13 +116,14 @@ def _reading(routes: APIRouter, site: Site) -> None:
 
 def _overview(site: Site) -> dict[str, Any]:
     flows = load_flows(site.root / "dags" / "flows")
+    day = site.journal.now().astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
     open_items = views.items(site.journal)
     kinds: dict[str, tuple[int, int, int]] = {}
     for item in open_items:
         number, held, money = kinds.get(item.kind, (0, 0, 0))
         kinds[item.kind] = (number + 1, held + item.records, money + item.money)
     return {
-        "flows": [(flow, views.flow_state(site.journal, name)) for name, flow in flows.items()],
+        "flows": [(flow, views.flow_state(site.journal, name, day)) for name, flow in flows.items()],
         "sinks": views.deliveries_by_sink(site.journal),
         "kinds": kinds,
         "items": open_items,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
@@ -76,15 +76,24 @@ def blue_request(order: Record, rules: InvoiceRules) -> Record:
     }
 
 
-def red_request(refund: Record, order: Record, blue: Record, request: Record, rules: InvoiceRules) -> Record:
+def red_request(
+    refund: Record,
+    order: Record,
+    blue: Record,
+    request: Record,
+    rules: InvoiceRules,
+    earlier: Sequence[Record] = (),
+) -> Record:
     """A red_request for a successful refund of an order whose blue invoice is issued; amounts negative.
 
-    A refund of the whole invoice has no lines. Raises InvalidDocument when the refund names no line of the blue, comes
-    to nothing, or is more than its line.
+    `earlier`: the red_requests of this blue that were made before (voided ones left out). The refund that takes the
+    last of a line takes what is left of its net and tax, so that reds split by amount never exceed their blue by a
+    cent. A refund of the whole invoice has no lines. Raises InvalidDocument when the refund names no line of the blue,
+    comes to nothing, or is more than what is left of its line.
     """
     index = _blue_line(refund, order, request)
     line = request["lines"][index]
-    back = _returned(refund, line)
+    back = _returned(refund, line, _left(line, index + 1, earlier))
     is_whole = back.split.gross == request["gross"]
     amounts = Split(request["gross"], request["net"], request["tax"]) if is_whole else back.split
     request_no = number_of(rules.red_prefix, refund["key"], RED_LENGTH)
@@ -154,17 +163,29 @@ def _blue_line(refund: Record, order: Record, request: Record) -> int:
     raise _not_possible(refund["key"], f"蓝票上没有退款的商品 {refund['sku']}", f"the blue has no line {refund['sku']}")
 
 
-def _returned(refund: Record, line: Record) -> Returned:
-    """The refund split at the blue's rate; a line wholly refunded takes back the blue's own split and quantity."""
-    amount = refund["amount"]
-    if not 0 < amount <= line["gross"]:
-        zh = f"退款金额 {amount} 不在 0 与蓝票该行金额 {line['gross']} 之间 (E-RED-OVER)"
-        raise _not_possible(refund["key"], zh, f"refund {amount} is not within the line's {line['gross']} (E-RED-OVER)")
+def _left(line: Record, blue_line: int, earlier: Sequence[Record]) -> Returned:
+    """What earlier reds have left of a blue line; a red without lines has taken everything."""
+    if any(not red["lines"] for red in earlier):
+        return Returned(Split(ZERO, ZERO, ZERO), Decimal(0))
+    taken = [one for red in earlier for one in red["lines"] if one["blue_line"] == blue_line]
+    gross, net, tax, qty = (
+        line[name] + sum((one[name] for one in taken), Decimal(0)) for name in ("gross", "net", "tax", "qty")
+    )
+    return Returned(Split(gross, net, tax), qty)
+
+
+def _returned(refund: Record, line: Record, left: Returned) -> Returned:
+    """The refund split at the blue's rate, within what is left; the last of a line takes exactly the rest."""
+    amount, rest = refund["amount"], left.split
+    if not 0 < amount <= rest.gross:
+        zh = f"退款金额 {amount} 不在 0 与蓝票该行可冲金额 {rest.gross} 之间 (E-RED-OVER)"
+        raise _not_possible(refund["key"], zh, f"refund {amount} is not within the line's {rest.gross} (E-RED-OVER)")
     with_goods = refund["kind"] == "goods_and_money"
-    if amount == line["gross"]:
-        return Returned(Split(amount, line["net"], line["tax"]), line["qty"] if with_goods else Decimal(0))
-    qty = min(Decimal(refund["qty"]), line["qty"]) if with_goods else Decimal(0)
-    return Returned(split_tax(amount, line["tax_rate"]), qty)
+    if amount == rest.gross:
+        return Returned(rest, left.qty if with_goods else Decimal(0))
+    qty = min(Decimal(refund["qty"]), left.qty) if with_goods else Decimal(0)
+    tax = max(min(split_tax(amount, line["tax_rate"]).tax, rest.tax), amount - rest.net)
+    return Returned(Split(amount, amount - tax, tax), qty)
 
 
 def _red_line(line: Record, back: Returned, blue_line: int) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,7 @@ from duijie.journal.tables import (
 )
 
 LINKS_SHOWN = 50
+RUNS_READ = 2000
 FOLLOWED = ("invoice_request", "red_request", "sales_refund")
 RESULTS = ("invoice", "red_request")
 FOUND_SHOWN = 20
@@ -36,12 +38,13 @@ FOUND_SHOWN = 20
 
 @dataclass(frozen=True)
 class FlowState:
-    """How a flow stands: last run, last success, its problem if the last run had one, and its newest counts."""
+    """How a flow stands: last run, last success, the newest run's problem, the day's counts, records that wait."""
 
     last_run: datetime | None
     last_success: datetime | None
     problem: str
     counts: dict[str, int]
+    waiting: int
 
 
 @dataclass(frozen=True)
@@ -72,21 +75,21 @@ class Node:
     relation: str
 
 
-def flow_state(journal: Journal, flow: str) -> FlowState:
-    """The newest run of every step of a flow, put together."""
-    query = select(run).where(run.c.flow == flow).order_by(run.c.id.desc()).limit(60)
+def flow_state(journal: Journal, flow: str, since: datetime) -> FlowState:
+    """A flow's runs; counts are added up over the runs since a moment (the beginning of the day)."""
+    query = select(run).where(run.c.flow == flow).order_by(run.c.id.desc()).limit(RUNS_READ)
+    held = select(func.count()).select_from(work_item_record).join(work_item)
     with journal.reading() as tx:
         rows = tx.execute(query).all()
-    newest: dict[str, Row[Any]] = {}
+        waiting = tx.execute(held.where(work_item_record.c.flow == flow, work_item.c.state != "closed")).scalar_one()
+    newest = {row.step: row for row in reversed(rows)}
+    counts: Counter[str] = Counter()
     for row in rows:
-        newest.setdefault(row.step, row)
-    counts: dict[str, int] = {}
-    for row in newest.values():
-        for name, value in codec.decode(row.counts).items():
-            counts[name] = counts.get(name, 0) + value
+        counts.update(codec.decode(row.counts) if row.started_at >= since else {})
     good = [row.ended_at for row in rows if row.ended_at and not row.problem]
     problem = next((row.problem for row in newest.values() if row.problem), "")
-    return FlowState(rows[0].started_at if rows else None, max(good, default=None), problem, counts)
+    last_run = rows[0].started_at if rows else None
+    return FlowState(last_run, max(good, default=None), problem, dict(counts), waiting)
 
 
 def deliveries_by_sink(journal: Journal) -> dict[str, dict[str, tuple[int, int]]]:

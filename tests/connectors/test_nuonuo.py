@@ -253,6 +253,27 @@ def test_the_error_of_a_used_number_says_already_there(connect: Callable[..., Nu
         connector._client.call("requestBillingNew", body)
 
 
+def test_a_number_the_platform_never_got_is_absent_although_it_answers_with_an_error(
+    connect: Callable[..., Nuonuo],
+) -> None:
+    connector = connect()
+    with pytest.raises(VendorRejected, match="E9500"):
+        connector._client.read("queryInvoiceResult", {"orderNos": ["DJNEVERSENT"]})
+    assert connector.sinks["invoice_request"].find(["DJNEVERSENT"]) == {}
+    assert read(connector, "invoice", "DJNEVERSENT") == []
+
+
+def test_a_platform_that_computed_another_tax_shows_in_the_figures(
+    connect: Callable[..., Nuonuo], sandbox: NuonuoSandbox
+) -> None:
+    sink, sent = connect().sinks["invoice_request"], payload(request())
+    sink.write([sent])
+    number = sink.key_of(sent)
+    row = sandbox.store.get("invoice", number) or {}
+    sandbox.store.put("invoice", number, {**row, "net": "100.01", "tax": "12.99"})
+    assert dict(sink.find([number])[number].figures) != dict(sink.figures_of(sent))
+
+
 def test_a_lost_answer_leaves_the_outcome_unknown_and_exactly_one_invoice(
     connect: Callable[..., Nuonuo], sandbox: NuonuoSandbox
 ) -> None:
@@ -279,6 +300,11 @@ def test_a_buyer_the_bureau_does_not_know_fails_with_the_reason(connect: Callabl
     made = issued(connect(), request(wish={**COMPANY, "tax_no": "91330106MA2DEMK14A"}))
     assert made["status"] == "failed"
     assert "购方税号" in made["reason"]
+
+
+@pytest.mark.parametrize("tax_no", ["330106749468903", "11010519491231002X"])
+def test_buyers_with_other_kinds_of_tax_numbers_are_issued_to(connect: Callable[..., Nuonuo], tax_no: str) -> None:
+    assert issued(connect(), request(wish={**COMPANY, "tax_no": tax_no}))["status"] == "issued"
 
 
 def test_a_used_up_credit_line_fails_the_request_and_counts_amounts_without_tax(
@@ -429,6 +455,7 @@ def test_a_red_invoice_cannot_be_reversed(connect: Callable[..., Nuonuo]) -> Non
         ("line", {"goodsCode": "1"}, "goodsCode"),
         ("line", {"taxRate": "0.12"}, "taxRate"),
         ("line", {"tax": "abc"}, "tax"),
+        ("line", {"invoiceLineProperty": "2"}, "折扣行"),
     ],
 )
 def test_a_request_that_breaks_the_field_table_is_refused(
@@ -553,7 +580,7 @@ def test_the_gateway_checks_the_bytes_the_clock_the_token_and_that_a_senid_is_ne
     form = {"client_id": APP, "client_secret": SECRET, "grant_type": "client_credentials"}
     token = requests.post(f"{sandbox.url}/accessToken", data=form, timeout=5).json()["access_token"]
     body, same_meaning = b'{"orderNos": ["DJ1"]}', b'{"orderNos":["DJ1"]}'
-    assert raw_call(sandbox, token, body) == "E0000"
+    assert raw_call(sandbox, token, body) == "E9500"
     assert raw_call(sandbox, token, body) == "070601"
     assert raw_call(sandbox, token, body, same_meaning, senid="c" * 32) == "070601"
     late = str(int(CLOCK.seconds()) - 601)

@@ -49,9 +49,9 @@ def blue_of(request: Record) -> Record:
     return {**issued, "request_no": request["request_no"]}
 
 
-def red_of(back: Record, of: Record) -> Record:
+def red_of(back: Record, of: Record, *earlier: Record) -> Record:
     request = blue_request(of, RULES)
-    made = red_request(back, of, blue_of(request), request, RULES)
+    made = red_request(back, of, blue_of(request), request, RULES, earlier)
     check("red_request", made)
     return made
 
@@ -178,6 +178,43 @@ def test_every_red_line_adds_up_and_never_exceeds_its_blue(
     assert row["qty"] == 0 or makes_amount(row["qty"], row["price"], row["net"])
     assert row["price"] >= 0 >= row["qty"] >= -qty
     assert abs(row["net"] * rate - row["tax"]) <= RULES.line_tax_tolerance
+
+
+def test_two_halves_of_a_small_line_take_back_its_tax_once() -> None:
+    of = order(line(1, Decimal("0.10"), qty=2), line(2, Decimal("1.00")))
+    first = red_of(refund("0.05"), of)
+    second = red_of(refund("0.05", key="taobao:S01:R2"), of, first)
+    assert [(red["net"], red["tax"]) for red in (first, second)] == [
+        (Decimal("-0.04"), Decimal("-0.01")),
+        (Decimal("-0.05"), Decimal("0.00")),
+    ]
+
+
+@given(CENTS, RATES, st.data())
+def test_any_number_of_reds_together_take_back_exactly_their_blue(
+    gross: Decimal, rate: Decimal, data: st.DataObject
+) -> None:
+    of = order(line(1, gross, rate, 9), line(2, Decimal("1.00")))
+    blue = blue_request(of, RULES)["lines"][0]
+    reds: list[Record] = []
+    left = gross
+    while left:
+        most = int(left * 100)
+        amount = Decimal(data.draw(st.integers(1, most))).scaleb(-2) if len(reds) < 4 else left
+        reds.append(red_of(refund(amount, key=f"taobao:S01:R{len(reds)}"), of, *reds))
+        left -= amount
+        assert reds[-1]["net"] <= 0 >= reds[-1]["tax"]
+        assert abs(reds[-1]["net"] * rate - reds[-1]["tax"]) <= RULES.line_tax_tolerance
+    assert [sum(red[name] for red in reds) for name in ("net", "tax")] == [-blue["net"], -blue["tax"]]
+    assert sum(row["qty"] for red in reds for row in red["lines"]) >= -9
+
+
+def test_earlier_reds_leave_only_the_rest() -> None:
+    of = order(line(1, Decimal("113.00")))
+    part, whole = red_of(refund("100.00"), of), red_of(refund("113.00"), of)
+    for amount, before in (("13.01", part), ("0.01", whole)):
+        with pytest.raises(InvalidDocument, match="E-RED-OVER"):
+            red_of(refund(amount, key="taobao:S01:R2"), of, before)
 
 
 @pytest.mark.parametrize(

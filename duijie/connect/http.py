@@ -67,7 +67,7 @@ class Http:
         except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
             raise self._not_sent(url, error) from error
         except requests.exceptions.ConnectionError as error:
-            raise (self._not_sent(url, error) if _never_left(error) else self._lost(url, error)) from error
+            raise (self._not_sent(url, error) if never_left(error) else self._lost(url, error)) from error
         except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
             raise ConfigError(f"地址无效: {url}, 请检查连接的 host", en=f"invalid URL {url}", where=url) from error
         except requests.exceptions.RequestException as error:
@@ -99,7 +99,8 @@ def _proxies(origin: str) -> dict[str, str]:
     return dict(get_environ_proxies(origin, no_proxy=None))
 
 
-def _never_left(error: requests.exceptions.ConnectionError) -> bool:
+def never_left(error: Exception) -> bool:
+    """Whether a connection error means that nothing was sent."""
     return "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
 
 

@@ -11,7 +11,7 @@ from zeep.exceptions import Fault
 from zeep.transports import Transport
 
 from duijie.connect.errors import AnswerLost, NotSent, VendorRejected
-from duijie.connect.http import CONNECT_SECONDS, READ_SECONDS
+from duijie.connect.http import CONNECT_SECONDS, READ_SECONDS, never_left
 from duijie.connect.services import RateBudget
 
 
@@ -35,7 +35,7 @@ class Soap:
             raise VendorRejected(
                 f"对方拒绝: {fault.message}", en=f"SOAP fault: {fault.message}", code=str(fault.code)
             ) from fault
-        except requests.exceptions.ConnectTimeout as error:
-            raise NotSent("连不上 SOAP 服务, 请求未发出", en="cannot connect to the SOAP service") from error
         except (requests.exceptions.RequestException, ZeepError) as error:
+            if isinstance(error, requests.exceptions.ConnectTimeout) or never_left(error):
+                raise NotSent("连不上 SOAP 服务, 请求未发出", en="cannot connect to the SOAP service") from error
             raise AnswerLost("SOAP 应答丢失或无法读取, 结果未知", en=f"the SOAP answer was lost: {error}") from error

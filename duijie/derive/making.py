@@ -6,7 +6,7 @@ use the same order twice, whoever runs it and however often.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,10 +166,23 @@ def _checked_request(order: Record, rules: invoices.InvoiceRules) -> Record:
     return request
 
 
+def _reds_by_blue(journal: Journal) -> dict[str, list[Record]]:
+    """Red requests made so far by the request number of their blue; those the platform refused left out."""
+    refused = {
+        one.body["request_no"] for one in documents.current(journal, "invoice") if one.body["status"] == "failed"
+    }
+    found: dict[str, list[Record]] = defaultdict(list)
+    for one in documents.current(journal, "red_request"):
+        if one.body["request_no"] not in refused:
+            found[one.body["blue_request_no"]].append(one.body)
+    return found
+
+
 def _red_requests(making: Making) -> Counts:
     rules = invoices.load_rules(making.rules / "invoice.yaml")
     by_order = {one.body["order_key"]: one.body for one in documents.current(making.journal, "invoice_request")}
     blues = {one.body["request_no"]: one.body for one in documents.current(making.journal, "invoice")}
+    earlier = _reds_by_blue(making.journal)
     counts: Counts = Counter()
     for refund in making.unused("red_invoice", "sales_refund"):
         request = by_order.get(refund.body["order_key"])
@@ -178,12 +191,13 @@ def _red_requests(making: Making) -> Counts:
         if refund.body["status"] != "success" or not (request and order and blue and blue["status"] == "issued"):
             continue
         try:
-            red = invoices.red_request(refund.body, order.body, blue, request, rules)
+            red = invoices.red_request(refund.body, order.body, blue, request, rules, earlier[request["request_no"]])
         except InvalidDocument as error:
             making.wait(refund, "invoice", error.zh)
             counts["waiting"] += 1
             continue
         making.store("red_request", red, "red_invoice", [(refund, documents.fen(red["gross"]))])
+        earlier[request["request_no"]].append(red)
         counts["new_documents"] += 1
     return counts
 

@@ -1,0 +1,103 @@
+"""SOAP by zeep against a real server: an answer, a fault, an answer that is cut off, a server that is not there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from duijie.connect.errors import AnswerLost, NotSent, VendorRejected
+from duijie.connect.services import Services, TokenStore
+from duijie.connect.soap import Soap
+from sandbox.serve import free_ports
+
+WSDL = """<?xml version="1.0" encoding="UTF-8"?>
+<definitions name="Voucher" targetNamespace="urn:voucher" xmlns="http://schemas.xmlsoap.org/wsdl/"
+    xmlns:soap="http://schemas.xmlsoap.org/wsdl/soap/" xmlns:tns="urn:voucher"
+    xmlns:xsd="http://www.w3.org/2001/XMLSchema">
+  <message name="ask"><part name="number" type="xsd:string"/></message>
+  <message name="answer"><part name="state" type="xsd:string"/></message>
+  <portType name="Port">
+    <operation name="state"><input message="tns:ask"/><output message="tns:answer"/></operation>
+  </portType>
+  <binding name="Binding" type="tns:Port">
+    <soap:binding style="rpc" transport="http://schemas.xmlsoap.org/soap/http"/>
+    <operation name="state"><soap:operation soapAction="state"/>
+      <input><soap:body use="literal" namespace="urn:voucher"/></input>
+      <output><soap:body use="literal" namespace="urn:voucher"/></output></operation>
+  </binding>
+  <service name="Service"><port name="Port" binding="tns:Binding"><soap:address location="{url}"/></port></service>
+</definitions>
+"""
+ENVELOPE = (
+    '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>{}</soap:Body></soap:Envelope>'
+)
+STATE = '<t:stateResponse xmlns:t="urn:voucher"><state>已审核 {}</state></t:stateResponse>'
+FAULT = "<soap:Fault><faultcode>Client.Unbalanced</faultcode><faultstring>借贷不平</faultstring></soap:Fault>"
+
+
+class Ledger(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if "CUT" in asked:
+            self._answer(200, "<soap:Envelope", length=500)
+        elif "BAD" in asked:
+            self._answer(500, ENVELOPE.format(FAULT))
+        else:
+            self._answer(200, ENVELOPE.format(STATE.format("记-1")))
+
+    def _answer(self, status: int, text: str, length: int = 0) -> None:
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "text/xml; charset=utf-8")
+        self.send_header("Content-Length", str(length or len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        return None
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Ledger)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+def client(url: str, folder: Path) -> Soap:
+    path = folder / "voucher.wsdl"
+    path.write_text(WSDL.format(url=url), encoding="utf-8")
+    return Soap(str(path), Services(TokenStore(folder)).budget("soap", "100/second"))
+
+
+def test_an_answer_comes_back_with_its_chinese_text(url: str, tmp_path: Path) -> None:
+    assert client(url, tmp_path).call("state", "1") == "已审核 记-1"
+
+
+def test_a_fault_is_the_vendors_refusal_in_its_own_words(url: str, tmp_path: Path) -> None:
+    with pytest.raises(VendorRejected, match="借贷不平") as caught:
+        client(url, tmp_path).call("state", "BAD")
+    assert caught.value.code == "Client.Unbalanced"
+
+
+def test_an_answer_that_is_cut_off_leaves_the_outcome_unknown(url: str, tmp_path: Path) -> None:
+    with pytest.raises(AnswerLost):
+        client(url, tmp_path).call("state", "CUT")
+
+
+def test_a_server_that_is_not_there_got_nothing(tmp_path: Path) -> None:
+    with pytest.raises(NotSent):
+        client(f"http://127.0.0.1:{free_ports(1)[0]}/", tmp_path).call("state", "1")
+
+
+def test_a_document_type_in_the_wsdl_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "evil.wsdl"
+    path.write_text('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><a>&x;</a>', encoding="utf-8")
+    with pytest.raises(Exception, match="DTD"):
+        Soap(str(path), Services(TokenStore(tmp_path)).budget("soap", "100/second"))

@@ -129,7 +129,7 @@ class Sandbox(ABC):
         return _cut_off() if any(fault.kind == "lose_answer" for fault in due) else response
 
     async def _order_faults(self, request: Request) -> Response:
-        self.faults = [Fault(**rule) for rule in codec.decode(await request.body()) if _plain(rule)]
+        self.faults = [Fault(**_plain(rule)) for rule in codec.decode(await request.body())]
         return json_response({"ordered": len(self.faults)})
 
     async def _show_faults(self, _: Request) -> Response:
@@ -157,9 +157,9 @@ class Sandbox(ABC):
         return HTMLResponse(f"{head}<ul>{links}</ul>{rows}")
 
 
-def _plain(rule: dict[str, Any]) -> bool:
-    rule.update({name: float(rule[name]) for name in ("rate", "seconds") if name in rule})  # chances, not money
-    return True
+def _plain(rule: dict[str, Any]) -> dict[str, Any]:
+    """Chances and seconds are plain floats: they are not money."""
+    return {**rule, **{name: float(rule[name]) for name in ("rate", "seconds") if name in rule}}
 
 
 def _cut_off() -> Response:

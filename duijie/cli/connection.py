@@ -47,19 +47,18 @@ def test(
 @connectors.command("list")
 @told
 def list_connectors(as_json: AsJson = False) -> None:
-    """Every installed connector, its settings and its rate budget."""
+    """Every installed connector; `duijie connector show TYPE` lists the settings of one."""
     rows = [
         {
             "类型": name,
             "系统": plugin.spec.title,
             "说明": plugin.spec.summary,
-            "设置": ", ".join(f"{s.name}{'*' if s.secret else ''}" for s in plugin.spec.settings),
             "限流": plugin.spec.rate,
             "接口版本": plugin.spec.api_version,
         }
         for name, plugin in plugins().items()
     ]
-    show(rows, as_json, "连接器 (带 * 的是密钥)")
+    show(rows, as_json, "连接器")
 
 
 @connectors.command("show")
@@ -73,7 +72,6 @@ def show_settings(
 
     rows = [
         {
-            "设置": s.name,
             "名称": s.label,
             "位置": s.target,
             "密钥": "是" if s.secret else "",

@@ -72,6 +72,7 @@ def show_settings(
 
     rows = [
         {
+            "设置": s.name,
             "名称": s.label,
             "位置": s.target,
             "密钥": "是" if s.secret else "",

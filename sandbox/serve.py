@@ -38,6 +38,7 @@ def server(sandbox: Sandbox, port: int) -> uvicorn.Server:
         access_log=False,
         lifespan="off",
         timeout_keep_alive=60,
+        timeout_graceful_shutdown=1,
     )
     return uvicorn.Server(config)
 

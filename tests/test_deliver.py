@@ -85,7 +85,7 @@ class Target:
         )
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])
 def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     monkeypatch.setenv("DUIJIE_HOME", str(tmp_path))
     monkeypatch.setattr(deliver, "GRACE_SECONDS", dict.fromkeys(Safety, 0.0))

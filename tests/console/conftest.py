@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -75,8 +76,17 @@ def _trouble(kept: Journal) -> None:
         tx.execute(insert(difference).values(**row, work_item_id=1))
 
 
+@pytest.fixture(scope="session")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The users file, hashed once: argon2 takes its time on purpose."""
+    path = tmp_path_factory.mktemp("people") / "users.json"
+    for name, role in (("ops", "ops"), ("look", "viewer")):
+        add_user(path, name, PASSWORD, role, f"{name} 某人")
+    return path
+
+
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, people: Path) -> Journal:
     monkeypatch.setenv("DUIJIE_HOME", str(tmp_path))
     monkeypatch.setenv("DUIJIE_CONSOLE_USERS", str(tmp_path / "users.json"))
     monkeypatch.delenv("DUIJIE_REPORT", raising=False)
@@ -86,8 +96,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     _voucher(made)
     _delivered(made, "voucher", "k3cloud/voucher", "记-12")
     _trouble(made)
-    for name, role in (("ops", "ops"), ("look", "viewer")):
-        add_user(tmp_path / "users.json", name, PASSWORD, role, f"{name} 某人")
+    shutil.copy(people, tmp_path / "users.json")
     return made
 
 

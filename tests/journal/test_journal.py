@@ -22,7 +22,7 @@ SOURCE = Source("shop", "trade", "S01")
 SINK = "psi/sales_order"
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])
 def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
     monkeypatch.setenv("DUIJIE_HOME", str(tmp_path))
     if request.param == "sqlite":

@@ -8,6 +8,7 @@ connections file, exactly what an operator would configure.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ FLOW_SECONDS = 300.0
 def run_demo(home: Path, *, once: bool, fresh: bool) -> int:
     """Run the day; returns the exit code (0 when every flow succeeded and nothing is unexplained)."""
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped then, too
     if fresh:
         _forget(home)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Form
 from sqlalchemy import update
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
@@ -24,6 +25,8 @@ from duijie.replay import replay_item
 
 if TYPE_CHECKING:
     from duijie.console.app import Site
+
+CHAINS_SHOWN = 5
 
 
 def router(site: Site) -> APIRouter:
@@ -52,7 +55,7 @@ def _door(routes: APIRouter, site: Site) -> None:
         is_ours = await security.has_token(request)
         form = await request.form()
         name = str(form.get("name", ""))
-        problem = _refusal(site, form, name) if is_ours else "页面已过期, 请重试"
+        problem = await run_in_threadpool(_refusal, site, form, name) if is_ours else "页面已过期, 请重试"
         if problem:
             return site.page(request, "login.html", problem=problem)
         request.session.clear()
@@ -82,9 +85,12 @@ def _reading(routes: APIRouter, site: Site) -> None:
 
     @routes.get("/trace")
     def trace(request: Request, q: str = "") -> Response:
-        found = [views.node(site.journal, one, "") for one in views.search(site.journal, q)]
-        chains = [(one, *views.neighbours(site.journal, one.document)) for one in found[:5]]
-        return site.page(request, "trace.html", q=q, chains=chains, more=max(0, len(found) - 5))
+        hits = views.search(site.journal, q)
+        roots = {one.id: one for one in (views.root(site.journal, hit) for hit in hits)}
+        found = [views.node(site.journal, one, "") for one in list(roots.values())[:CHAINS_SHOWN]]
+        chains = [(one, *views.neighbours(site.journal, one.document)) for one in found]
+        shown = {"hits": {hit.id for hit in hits}, "held": views.held(site.journal, q)}
+        return site.page(request, "trace.html", q=q, chains=chains, more=len(roots) - len(found), **shown)
 
     @routes.get("/work")
     def work_list(request: Request, kind: str = "", state: str = "open") -> Response:
@@ -136,15 +142,25 @@ def _overview(site: Site) -> dict[str, Any]:
 def _fragments(routes: APIRouter, site: Site) -> None:
     @routes.get("/document/{document_id}")
     def document(request: Request, document_id: int) -> Response:
-        found, raw, mapping = views.detail(site.journal, document_id)
+        if (detail := views.detail(site.journal, document_id)) is None:
+            return PlainTextResponse("没有这张单据", 404)
+        found, raw, mapping = detail
         shown = _shown(mask_record(found.body)), _shown(mask_record(raw)) if raw else ""
         return site.page(request, "document.html", body=shown[0], raw=shown[1], mapping=mapping)
 
     @routes.get("/delivery/{delivery_id}")
     def delivery(request: Request, delivery_id: int) -> Response:
-        row, events = views.history(site.journal, delivery_id)
+        if (story := views.history(site.journal, delivery_id)) is None:
+            return PlainTextResponse("没有这次投递", 404)
+        row, events = story
         receipt = _shown(mask_record(codec.decode(row.receipt))) if row.receipt else ""
         return site.page(request, "delivery.html", row=row, events=events, receipt=receipt)
+
+    @routes.get("/message/{message_id}")
+    def message(request: Request, message_id: int) -> Response:
+        if (raw := views.raw(site.journal, message_id)) is None:
+            return PlainTextResponse("没有这条报文", 404)
+        return site.page(request, "message.html", raw=_shown(mask_record(raw)))
 
     @routes.get("/reconcile/{comparison_id}")
     def differences(request: Request, comparison_id: int) -> Response:

@@ -35,6 +35,20 @@ STATES = {
     "superseded": "已被取代",
     "cancelled": "不发送",
 }
+DOCUMENT_STATES = {
+    "unpaid": "未付款",
+    "paid": "已付款",
+    "shipped": "已发货",
+    "finished": "已完成",
+    "closed": "已关闭",
+    "open": "处理中",
+    "success": "已成功",
+    "issuing": "开具中",
+    "issued": "已开具",
+    "failed": "失败",
+}
+MESSAGE_STATES = {"blocked": "缺对照", "malformed": "报文损坏", "invalid": "数据有误"}
+ROLES = {"engineer": "工程师", "ops": "运维", "finance": "财务", "viewer": "只读"}
 COLOURS = {"done": "green", "rejected": "red", "blocked": "orange", "unknown": "yellow", "cancelled": "secondary"}
 KINDS = {
     "unmapped": "对照缺失",

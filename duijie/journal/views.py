@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import Row, func, literal, or_, select
 
 from duijie import codec
 from duijie.codec import Record
@@ -34,6 +34,14 @@ RUNS_READ = 2000
 FOLLOWED = ("invoice_request", "red_request", "sales_refund")
 RESULTS = ("invoice", "red_request")
 FOUND_SHOWN = 20
+HELD_STATES = ("blocked", "malformed", "invalid")
+REQUESTS = ("invoice_request", "red_request")
+PARENTS = {
+    "sales_refund": ("sales_order", "order_key"),
+    "invoice_request": ("sales_order", "order_key"),
+    "red_request": ("sales_refund", "refund_key"),
+}
+SHORTEST_NUMBER = 6
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,20 @@ class Item:
     resolution: str
     records: int
     money: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """A raw message that no document could be made of yet, and the open work item that has it."""
+
+    id: int
+    connection: str
+    stream: str
+    key: str
+    state: str
+    reason: str
+    received_at: datetime
+    item_id: int | None
 
 
 @dataclass(frozen=True)
@@ -155,20 +177,66 @@ def alerts(journal: Journal, limit: int = 200) -> Sequence[Row[Any]]:
 
 
 def search(journal: Journal, text: str) -> list[Document]:
-    """Current documents that a number names: key, its last part, a native number, or one inside the document."""
+    """Current documents that a number names: key, its last part, a native number, an invoice's; else its beginning."""
     wanted = text.strip()
     if not wanted:
         return []
-    numbers = or_(delivery.c.native_no == wanted, delivery.c.native_id == wanted, delivery.c.target_key == wanted)
-    by_number = select(delivery.c.document_id).where(numbers)
-    named = or_(
-        document.c.key == wanted,
-        document.c.key.endswith(f":{wanted}", autoescape=True),
-        document.c.key.startswith(wanted, autoescape=True),
-        document.c.id.in_(by_number),
+    return (
+        _documents(journal, _named(wanted))
+        or _inside_invoices(journal, wanted)
+        or _documents(journal, _begins_with(wanted))
     )
-    found = _documents(journal, named)
-    return found or _inside_invoices(journal, wanted)
+
+
+def _named(wanted: str) -> Any:
+    numbers = or_(delivery.c.native_no == wanted, delivery.c.native_id == wanted, delivery.c.target_key == wanted)
+    last_part = document.c.key.endswith(f":{wanted}", autoescape=True)
+    by_number = select(delivery.c.document_id).where(numbers)
+    return or_(document.c.key == wanted, last_part, document.c.id.in_(by_number))
+
+
+def _begins_with(wanted: str) -> Any:
+    columns = (delivery.c.native_no, delivery.c.target_key)
+    numbers = or_(*(column.startswith(wanted, autoescape=True) for column in columns))
+    last_part = document.c.key.contains(f":{wanted}", autoescape=True)
+    by_number = select(delivery.c.document_id).where(numbers)
+    return or_(document.c.key.startswith(wanted, autoescape=True), last_part, document.c.id.in_(by_number))
+
+
+def held(journal: Journal, text: str) -> list[Held]:
+    """Messages still without a document that a number names: their key, its beginning, or a number that ends in it."""
+    wanted = text.strip()
+    if not wanted:
+        return []
+    item = select(func.max(work_item.c.id)).join(work_item_record, work_item_record.c.work_item_id == work_item.c.id)
+    item = item.where(work_item_record.c.key == message.c.key, work_item.c.state != "closed")
+    names = [name for name in Held.__dataclass_fields__ if name != "item_id"]
+    query = select(*(message.c[name] for name in names), item.scalar_subquery().label("item_id"))
+    ends_in_it = literal(wanted).endswith(message.c.key) & (func.length(message.c.key) >= SHORTEST_NUMBER)
+    query = query.where(message.c.state.in_(HELD_STATES))
+    query = query.where(message.c.key.startswith(wanted, autoescape=True) | ends_in_it)
+    with journal.reading() as tx:
+        return [Held(**row._mapping) for row in tx.execute(query.order_by(message.c.id).limit(FOUND_SHOWN))]
+
+
+def raw(journal: Journal, message_id: int) -> Any:
+    """A message as received, or None."""
+    with journal.reading() as tx:
+        body = tx.execute(select(message.c.body).where(message.c.id == message_id)).scalar_one_or_none()
+    return None if body is None else codec.decode(body)
+
+
+def root(journal: Journal, one: Document) -> Document:
+    """The order that a refund, a request or an invoice goes back to; the document itself where there is none."""
+    parents: list[tuple[str, str]] = []
+    if one.entity == "invoice":
+        number = one.body["request_no"]
+        parents = [(entity, key) for entity in REQUESTS for key in _naming(journal, entity, "request_no", number)]
+    elif one.entity in PARENTS:
+        entity, field = PARENTS[one.entity]
+        parents = [(entity, str(one.body.get(field, "")))]
+    found = next((parent for pair in parents if (parent := _current(journal, *pair))), None)
+    return root(journal, found) if found else one
 
 
 def _documents(journal: Journal, condition: Any) -> list[Document]:
@@ -245,25 +313,32 @@ def _refunds(journal: Journal, one: Document) -> list[str]:
 
 
 def _invoices(journal: Journal, one: Document) -> list[str]:
-    if one.entity not in ("invoice_request", "red_request"):
+    if one.entity not in REQUESTS:
         return []
-    wanted = one.body["request_no"]
-    query = select(document.c.key, document.c.body).where(document.c.entity == "invoice", document.c.current)
+    return _naming(journal, "invoice", "request_no", one.body["request_no"])
+
+
+def _naming(journal: Journal, entity: str, field: str, value: str) -> list[str]:
+    """Keys of an entity's current documents that hold this value in this field."""
+    query = select(document.c.key, document.c.body).where(document.c.entity == entity, document.c.current)
     with journal.reading() as tx:
-        return [key for key, body in tx.execute(query) if codec.decode(body)["request_no"] == wanted]
+        return [key for key, body in tx.execute(query) if codec.decode(body).get(field) == value]
 
 
-def detail(journal: Journal, document_id: int) -> tuple[Document, Record | None, str]:
-    """A document, the raw message it was made of, and the mapping that made it."""
+def detail(journal: Journal, document_id: int) -> tuple[Document, Record | None, str] | None:
+    """A document, the raw message it was made of, and the mapping that made it; None where there is none."""
     query = select(document, message.c.body.label("raw"))
     query = query.outerjoin(message, message.c.id == document.c.message_id).where(document.c.id == document_id)
     with journal.reading() as tx:
-        row = tx.execute(query).one()
+        row = tx.execute(query).first()
+    if row is None:
+        return None
     return Document.of(row), codec.decode(row.raw) if row.raw else None, row.mapping
 
 
-def history(journal: Journal, delivery_id: int) -> tuple[Row[Any], Sequence[Row[Any]]]:
-    """A delivery and every transition it made."""
+def history(journal: Journal, delivery_id: int) -> tuple[Row[Any], Sequence[Row[Any]]] | None:
+    """A delivery and every transition it made; None where there is none."""
     events = select(delivery_event).where(delivery_event.c.delivery_id == delivery_id).order_by(delivery_event.c.id)
     with journal.reading() as tx:
-        return tx.execute(select(delivery).where(delivery.c.id == delivery_id)).one(), tx.execute(events).all()
+        row = tx.execute(select(delivery).where(delivery.c.id == delivery_id)).first()
+        return (row, tx.execute(events).all()) if row else None

@@ -18,7 +18,7 @@ from duijie.connect.errors import ConfigError
 from duijie.connect.secrets import mask_record
 from duijie.console import security, users
 from duijie.console.words import CHINA
-from duijie.flow import load_flows
+from duijie.flow import Flow, load_flow
 from duijie.journal import views, work
 from duijie.journal.tables import work_item
 from duijie.replay import replay_item
@@ -121,7 +121,7 @@ def _reading(routes: APIRouter, site: Site) -> None:
 
 
 def _overview(site: Site) -> dict[str, Any]:
-    flows = load_flows(site.root / "dags" / "flows")
+    flows, broken = _flows(site.root / "dags" / "flows")
     day = site.journal.now().astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
     open_items = views.items(site.journal)
     kinds: dict[str, tuple[int, int, int]] = {}
@@ -129,6 +129,7 @@ def _overview(site: Site) -> dict[str, Any]:
         number, held, money = kinds.get(item.kind, (0, 0, 0))
         kinds[item.kind] = (number + 1, held + item.records, money + item.money)
     return {
+        "broken": broken,
         "flows": [(flow, views.flow_state(site.journal, name, day)) for name, flow in flows.items()],
         "sinks": views.deliveries_by_sink(site.journal),
         "kinds": kinds,
@@ -137,6 +138,19 @@ def _overview(site: Site) -> dict[str, Any]:
         "comparisons": views.comparisons(site.journal),
         "alerts": len(waiting(site.journal)),
     }
+
+
+def _flows(folder: Path) -> tuple[dict[str, Flow], list[str]]:
+    """The flows that can be read, and why the others cannot: one wrong file hides no other."""
+    flows: dict[str, Flow] = {}
+    broken: list[str] = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            flow = load_flow(path)
+            flows[flow.flow] = flow
+        except ConfigError as error:
+            broken.append(error.zh)
+    return flows, broken
 
 
 def _fragments(routes: APIRouter, site: Site) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
+from duijie.console.app import create_app
 from duijie.journal import Journal
 from duijie.journal.tables import work_item
 from tests.console.conftest import HOSTILE, ORDER, PASSWORD, TOKEN, VOUCHER, form_token, log_in
@@ -128,6 +129,18 @@ class TestPages:
         page = ops.get("/trace", params={"q": number}).text
         for words in (ORDER, VOUCHER, "TB3204086667211110000", "记-12", "已送达", "1,121.00"):
             assert words in page
+
+    def test_a_flow_file_that_is_wrong_hides_no_other(self, kept: Journal, tmp_path: Path) -> None:
+        flows = tmp_path / "root" / "dags" / "flows"
+        flows.mkdir(parents=True)
+        (flows / "alerts.yaml").write_text("flow: alerts\ntitle: 告警发送\nsteps: [{verb: alert, name: send}]\n")
+        (flows / "wrong.yaml").write_text("flow: wrong\n")
+        app = create_app(f"sqlite:///{tmp_path / 'journal.db'}", tmp_path / "root")
+        with TestClient(app, base_url="http://console") as client:
+            log_in(client, "ops")
+            page = client.get("/").text
+        assert "告警发送" in page
+        assert "wrong.yaml 有误" in page
 
     def test_an_unknown_number_says_where_else_to_look(self, ops: TestClient) -> None:
         assert "没有找到“12345”" in ops.get("/trace?q=12345").text

@@ -89,8 +89,11 @@ def load_mapping(path: Path) -> Mapping:
 
 def examine(path: Path) -> tuple[Mapping | None, list[Finding]]:
     """The mapping (None if it has errors) and everything found, warnings included."""
-    path = Path(path)
-    text = _text(path)
+    return examine_text(_text(Path(path)), Path(path))
+
+
+def examine_text(text: str, path: Path) -> tuple[Mapping | None, list[Finding]]:
+    """The same for a text that stands, or will stand, at `path`: an editor's unsaved content."""
     schemas = Schemas.near(path)
     key = hashlib.sha256(f"{path.absolute()}\n{schemas.digest}\n{text}".encode()).hexdigest()
     if key in _cache:

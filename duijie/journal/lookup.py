@@ -25,6 +25,12 @@ class JournalLookup:
             self._codes[kind] = self._read_codes(kind)
         return self._codes[kind].get(str(code))
 
+    def codes(self, kind: str, counterpart: str) -> list[str]:
+        """The codes that stand for a counterpart."""
+        if kind not in self._codes:
+            self._codes[kind] = self._read_codes(kind)
+        return [code for code, found in self._codes[kind].items() if found == counterpart]
+
     def ref(self, entity: str, key: str) -> Record | None:
         """A current canonical document."""
         if entity not in self._documents:

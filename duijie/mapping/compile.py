@@ -1,4 +1,6 @@
-"""From forms to one function `run(record, lookup, settings)`, its nodes placed on the lines of the mapping file.
+"""From forms to one function `run(record, lookup, settings)`: the fast path of a mapping.
+
+It holds no error handling: whatever raises leaves the record to the interpreter, which knows the place and the words.
 
 Lets become locals, fields a dict display (or assignments where a field may be left out, so that their order stays),
 `each` a plain loop.
@@ -10,10 +12,10 @@ import ast
 from collections.abc import Sequence
 
 from duijie.mapping.document import Scalar
-from duijie.mapping.emit import Code, Emitter, Local, Rule, Scope, Unit, bound, call, cheap, name
+from duijie.mapping.emit import Code, Emitter, Lenient, Local, Rule, Scope, Unit, bound, call, cheap, name
 from duijie.mapping.expression import parse
 from duijie.mapping.findings import Findings
-from duijie.mapping.forms import Each, Form, Items, Named, Object, Value
+from duijie.mapping.forms import Each, Flat, Form, Items, Named, Object, Parts, Value, form_text, needed
 
 Body = list[ast.stmt]
 
@@ -26,26 +28,28 @@ class Compiler:
         self.taken = {"record", "lookup", "settings", "run"}
         self.locals: list[tuple[str, Local]] = []
         self.kinds: dict[int, Code] = {}
+        self.loops = 0
+        self.current = "record"
 
-    def function(self, let: Sequence[Named], skip: Scalar | None, fields: Object) -> ast.FunctionDef:
+    def function(self, parts: Parts) -> ast.FunctionDef:
         """The whole mapping."""
         body: Body = []
         scope = Scope()
-        rest = self._lets(let, skip, scope, body, ())
-        if skip is not None:
-            test = self._scalar(skip, Rule("skip", skip.spot, str(skip.value), role="when"), scope).expr
+        rest = self._lets(parts.let, parts.skip, scope, body)
+        if parts.skip is not None:
+            rule = Rule("skip", parts.skip.spot, str(parts.skip.value), role="when")
+            test = self._scalar(parts.skip, rule, scope).expr
             body.append(ast.If(test, [ast.Return(ast.Constant(None))], []))
-        self._lets(rest, None, scope, body, ())
-        body.append(ast.Return(self._object(fields, scope, body, Rule("", fields.spot, ""))))
+        self._lets(rest, None, scope, body)
+        body.append(ast.Return(self._object(parts.fields, scope, body, Rule("", parts.fields.spot, ""))))
         arguments = [ast.arg(each) for each in ("record", "lookup", "settings")]
         return ast.FunctionDef("run", ast.arguments([], arguments, None, [], [], None, []), body, [], None)
 
-    def leaf(self, rule: Rule, code: Code) -> ast.expr:
-        """The code that computes one field; explain's compiler adds its note here."""
-        return code.expr
-
     def _scalar(self, scalar: Scalar, rule: Rule, scope: Scope) -> Code:
-        return Emitter(self.unit, rule, scope).scalar(scalar)
+        return Emitter(self.unit, rule, scope, self.loops).scalar(scalar)
+
+    def _tree(self, scalar: Scalar) -> ast.expr | None:
+        return parse(scalar, Findings())
 
     def _fresh(self, wanted: str) -> str:
         candidate, number = wanted, 2
@@ -55,22 +59,14 @@ class Compiler:
         return candidate
 
     def _lets(
-        self,
-        let: Sequence[Named],
-        before: Scalar | None,
-        scope: Scope,
-        body: Body,
-        counters: tuple[str, ...],
-        lead: str = "",
+        self, let: Sequence[Named], before: Scalar | None, scope: Scope, body: Body, lead: str = ""
     ) -> list[Named]:
         """Bind lets; with a condition in `before` only those it needs, giving back the rest."""
-        needed = _needed(let, before) if before is not None else {named.name for named in let}
+        wanted = needed(let, before, self._tree) if before is not None else {named.name for named in let}
         for named in let:
-            if named.name in needed:
-                self._let(
-                    named, scope, body, Rule(f"{lead}let {named.name}", named.spot, _text(named), counters, "let")
-                )
-        return [named for named in let if named.name not in needed]
+            if named.name in wanted:
+                self._let(named, scope, body, Rule(f"{lead}let {named.name}", named.spot, form_text(named.form), "let"))
+        return [named for named in let if named.name not in wanted]
 
     def _let(self, named: Named, scope: Scope, body: Body, rule: Rule) -> None:
         assert isinstance(named.form, Value)  # noqa: S101  the form reader let nothing else through
@@ -78,8 +74,8 @@ class Compiler:
         code = self._value(named.form, scope, inner, rule)
         python = self._fresh(named.name)
         body.extend(inner)
-        body.append(ast.Assign([bound(python)], self.leaf(rule, code)))
-        local = Local(python, code.kind, named.spot, rule=rule)
+        body.append(ast.Assign([bound(python)], code.expr))
+        local = Local(python, code.kind, named.spot)
         scope.names[named.name] = local
         self.locals.append((named.name, local))
 
@@ -87,7 +83,7 @@ class Compiler:
         if isinstance(form, Value):
             code = self._value(form, scope, body, rule)
             self.kinds[id(form)] = code
-            return self.leaf(rule, code)
+            return code.expr
         if isinstance(form, Object):
             return self._object(form, self._opened(form, scope, body, rule), body, rule)
         if isinstance(form, Each):
@@ -99,26 +95,23 @@ class Compiler:
         if form.when is not None:
             return scope
         inner = Scope(scope)
-        self._lets(form.let, None, inner, body, rule.counters, f"{rule.field} ")
+        self._lets(form.let, None, inner, body, f"{rule.field} ")
         return inner
 
     def _value(self, form: Value, scope: Scope, body: Body, rule: Rule) -> Code:
         if form.default is None:
             return self._scalar(form.expression, rule, scope)
-        emitter = Emitter(self.unit, rule, scope)
-        fallback = emitter.scalar(form.default)
-        tree = parse(form.expression, Findings())
+        emitter = Lenient(self.unit, rule, scope, self.loops)
+        fallback = self._scalar(form.default, rule, scope)
+        tree = self._tree(form.expression)
         steps = emitter.steps(tree) if tree is not None else None
-        if steps and tree is not None and cheap(fallback.expr):
-            return Code(emitter.at(call("_present", *steps, fallback.expr), tree))
-        value = emitter.scalar(form.expression)
-        return self._attempt(value, fallback, body)
+        if steps and cheap(fallback.expr):
+            return Code(call("_present", *steps, fallback.expr))
+        return self._attempt(emitter.scalar(form.expression), fallback, body)
 
     def _attempt(self, value: Code, fallback: Code, body: Body) -> Code:
         target = self._fresh("_v")
-        again = ast.If(ast.UnaryOp(ast.Not(), call("_absent", name("_e"))), [ast.Raise()], [])
-        instead = ast.Assign([bound(target)], fallback.expr)
-        handler = ast.ExceptHandler(name("_ABSENT"), "_e", [again, instead])
+        handler = ast.ExceptHandler(name("_Absent"), None, [ast.Assign([bound(target)], fallback.expr)])
         body.append(ast.Try([ast.Assign([bound(target)], value.expr)], [handler], [], []))
         return Code(name(target), value.kind if value.kind == fallback.kind else "any")
 
@@ -128,7 +121,7 @@ class Compiler:
         target = ""
         for named in form.fields:
             inner: Body = []
-            own = Rule(_join(rule.field, named.name), named.spot, _text(named), rule.counters)
+            own = Rule(_join(rule.field, named.name), named.spot, form_text(named.form))
             value = self._guarded(named.form, scope, inner, own)
             if not inner and not target:
                 pending.append((named.name, value))
@@ -141,8 +134,11 @@ class Compiler:
 
     def _store(self, target: str, named: Named, value: ast.expr, inner: Body, body: Body) -> None:
         key = ast.Subscript(name(target), ast.Constant(named.name), ast.Store())
-        store = ast.Assign([key], value)
-        if named.form.when is None:
+        self._settle(named.form, ast.Assign([key], value), inner, body)
+
+    def _settle(self, form: Form, store: ast.stmt, inner: Body, body: Body) -> None:
+        """Put what uses a form's value where that value is there: inside its guard, if it may be left out."""
+        if form.when is None or form.orelse is not None:
             body.extend([*inner, store])
             return
         guard = inner[-1]
@@ -157,51 +153,89 @@ class Compiler:
         inner = Scope(scope)
         let = form.let if isinstance(form, Object) else ()
         lead = f"{rule.field} "
-        rest = self._lets(let, form.when, inner, body, rule.counters, lead)
-        check = Rule(f"{rule.field} when", form.when.spot, str(form.when.value), rule.counters, "when")
+        rest = self._lets(let, form.when, inner, body, lead)
+        check = Rule(f"{rule.field} when", form.when.spot, str(form.when.value), "when")
         guard = ast.If(self._scalar(form.when, check, inner).expr, [], [])
-        self._lets(rest, None, inner, guard.body, rule.counters, lead)
+        self._lets(rest, None, inner, guard.body, lead)
         value = self._form(form, inner, guard.body, rule)
+        if form.orelse is None:
+            body.append(guard)
+            return value
+        return self._alternative(form.orelse, value, guard, scope, body, rule)
+
+    def _alternative(
+        self, orelse: Form, value: ast.expr, guard: ast.If, scope: Scope, body: Body, rule: Rule
+    ) -> ast.expr:
+        other: Body = []
+        instead = self._guarded(orelse, scope, other, rule)
+        if not guard.body and not other:
+            return ast.IfExp(guard.test, value, instead)
+        target = self._fresh("_w")
+        guard.body.append(ast.Assign([bound(target)], value))
+        self._settle(orelse, ast.Assign([bound(target)], instead), other, guard.orelse)
         body.append(guard)
-        return value
+        return name(target)
 
     def _each(self, form: Each, scope: Scope, body: Body, rule: Rule) -> ast.expr:
-        out, counter, item = self._fresh("_l"), self._fresh("index"), self._fresh(form.alias)
-        source = self._source(form, scope, rule)
-        inner = Scope(scope)
-        inner.names["index"] = Local(counter, "integer", form.spot, uses=1)
-        inner.names[form.alias] = Local(item, "any", form.spot, uses=1)
-        each = Rule(f"{rule.field}[{{}}]", form.spot, rule.text, (*rule.counters, counter))
-        loop: Body = []
-        rest = self._lets(form.let, form.each_when, inner, loop, each.counters, f"{each.field} ")
-        if form.each_when is not None:
-            check = Rule(f"{each.field} when", form.each_when.spot, str(form.each_when.value), each.counters, "when")
-            test = self._scalar(form.each_when, check, inner).expr
-            loop.append(ast.If(ast.UnaryOp(ast.Not(), test), [ast.Continue()], []))
-        self._lets(rest, None, inner, loop, each.counters, f"{each.field} ")
-        self._append(form.body, inner, loop, each, out)
-        target = ast.Tuple([bound(counter), bound(item)], ast.Store())
+        out = self._fresh("_l")
         body.append(ast.Assign([bound(out)], ast.List([], ast.Load())))
-        body.append(ast.For(target, call("_enumerate", source), loop, []))
+        self._loop(form, scope, body, rule, out)
         return name(out)
 
+    def _loop(self, form: Each, scope: Scope, body: Body, rule: Rule, out: str) -> None:
+        """The elements of an each, appended to `out`."""
+        counter, item, nth = self._fresh("index"), self._fresh(form.alias), self._fresh("nth")
+        source = self._source(form, scope, rule)
+        inner = Scope(scope)
+        index, running = Local(counter, "integer", form.spot), Local(nth, "integer", form.spot)
+        inner.names |= {"index": index, "nth": running, "parent": Local(self.current, "any", form.spot, uses=1)}
+        inner.names[form.alias] = Local(item, "any", form.spot, uses=1)
+        outer, self.current = self.current, item
+        self.loops += 1
+        loop = self._element(form, inner, Rule(f"{rule.field}[]", form.spot, rule.text), out)
+        self.loops -= 1
+        self.current = outer
+        if running.uses:
+            following = ast.BinOp(call("_len", name(out)), ast.Add(), ast.Constant(1))
+            loop.insert(0, ast.Assign([bound(nth)], following))
+        if index.uses:
+            pair = ast.Tuple([bound(counter), bound(item)], ast.Store())
+            body.append(ast.For(pair, call("_enumerate", source), loop, []))
+        else:
+            body.append(ast.For(bound(item), source, loop, []))
+
+    def _element(self, form: Each, scope: Scope, rule: Rule, out: str) -> Body:
+        loop: Body = []
+        lead = f"{rule.field} "
+        rest = self._lets(form.let, form.each_when, scope, loop, lead)
+        if form.each_when is not None:
+            check = Rule(f"{rule.field} when", form.each_when.spot, str(form.each_when.value), "when")
+            test = self._scalar(form.each_when, check, scope).expr
+            loop.append(ast.If(ast.UnaryOp(ast.Not(), test), [ast.Continue()], []))
+        self._lets(rest, None, scope, loop, lead)
+        if isinstance(form.body, Flat):
+            self._loop(form.body.each, scope, loop, rule, out)
+        else:
+            self._append(form.body, scope, loop, rule, out)
+        return loop
+
     def _source(self, form: Each, scope: Scope, rule: Rule) -> ast.expr:
-        over = Rule(rule.field, form.over.spot, str(form.over.value), rule.counters, "each")
-        emitter = Emitter(self.unit, over, scope)
+        over = Rule(rule.field, form.over.spot, str(form.over.value), "each")
+        emitter = Emitter(self.unit, over, scope, self.loops)
         tree = parse(form.over, self.unit.findings)
         if tree is None:
             return ast.List([], ast.Load())
+        listed = "_counted_each" if self.loops else "_each"
         steps = emitter.steps(tree)
         if steps is None:
-            return emitter.at(call("_each", emitter.emit(tree).expr), tree)
-        return emitter.at(call("_each", call("_default", *steps, ast.Constant(None))), tree)
+            return call(listed, emitter.emit(tree).expr)
+        return call(listed, call("_default", *steps, ast.Constant(None)))
 
     def _items(self, form: Items, scope: Scope, body: Body, rule: Rule) -> ast.expr:
         out = self._fresh("_l")
         made: Body = []
         for at, item in enumerate(form.items):
-            own = Rule(f"{rule.field}[{at}]", item.spot, _form_text(item), rule.counters)
-            self._append(item, scope, made, own, out)
+            self._append(item, scope, made, Rule(f"{rule.field}[{at}]", item.spot, form_text(item)), out)
         body.append(ast.Assign([bound(out)], ast.List([], ast.Load())))
         body.extend(made)
         return name(out)
@@ -210,42 +244,12 @@ class Compiler:
         inner: Body = []
         value = self._guarded(form, scope, inner, rule)
         append = ast.Expr(ast.Call(ast.Attribute(name(out), "append", ast.Load()), [value], []))
-        if form.when is None:
-            body.extend([*inner, append])
-            return
-        guard = inner[-1]
-        assert isinstance(guard, ast.If)  # noqa: S101  _guarded puts it there
-        guard.body.append(append)
-        body.extend(inner)
+        self._settle(form, append, inner, body)
 
 
 def _join(outer: str, inner: str) -> str:
-    inner = inner.replace("{", "{{").replace("}", "}}")
     return f"{outer}.{inner}" if outer else inner
 
 
 def _display(pairs: list[tuple[str, ast.expr]]) -> ast.Dict:
     return ast.Dict([ast.Constant(key) for key, _ in pairs], [value for _, value in pairs])
-
-
-def _text(named: Named) -> str:
-    return _form_text(named.form)
-
-
-def _form_text(form: Form) -> str:
-    return str(form.expression.value) if isinstance(form, Value) else ""
-
-
-def _needed(let: Sequence[Named], condition: Scalar) -> set[str]:
-    """The lets a condition reads, directly or through other lets."""
-    needed = _names(condition)
-    for named in reversed(let):
-        if named.name in needed and isinstance(named.form, Value):
-            needed |= _names(named.form.expression)
-            needed |= _names(named.form.default) if named.form.default else set()
-    return needed
-
-
-def _names(scalar: Scalar) -> set[str]:
-    tree = parse(scalar, Findings())
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree is not None else set()

@@ -19,35 +19,25 @@ from duijie.mapping.signatures import FUNCTIONS, Kind
 NUMERIC: frozenset[Kind] = frozenset({"decimal", "integer", "number"})
 _CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None}
 _SPLIT = ("gross", "net", "tax")
+_EXACT = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 _HELPERS: dict[type[ast.operator], str] = {
     ast.Add: "_add",
+    ast.Sub: "_sub",
     ast.Mult: "_mul",
     ast.Div: "_div",
     ast.FloorDiv: "_floordiv",
     ast.Mod: "_mod",
 }
 
-Place = tuple[int, int, int, int]
-
 
 @dataclass(frozen=True)
 class Rule:
-    """One line of the file that computes something. `field` holds a {} for each list it is in; `counters` fill them."""
+    """One line of the file that computes something."""
 
     field: str
     spot: Spot
     text: str
-    counters: tuple[str, ...] = ()
     role: str = "field"
-
-
-@dataclass(frozen=True)
-class Site:
-    """A node of a rule: as written and as generated."""
-
-    rule: Rule
-    node: ast.expr
-    code: ast.expr
 
 
 @dataclass
@@ -58,7 +48,6 @@ class Local:
     kind: Kind
     spot: Spot
     uses: int = 0
-    rule: Rule | None = None
 
 
 class Scope:
@@ -90,15 +79,9 @@ class Unit:
     findings: Findings
     tables: dict[str, dict[Any, Any]]
     constants: dict[str, Any] = field(default_factory=dict)
-    sites: dict[Place, Site] = field(default_factory=dict)
     used_tables: set[str] = field(default_factory=set)
     bare: list[tuple[str, ast.Name]] = field(default_factory=list)
     paths: list[tuple[Rule, ast.expr, Scope]] = field(default_factory=list)
-
-
-def place_of(node: ast.expr) -> Place:
-    """Line, end line, column, end column: what a code object's positions give back."""
-    return (node.lineno, node.end_lineno or 0, node.col_offset, node.end_col_offset or 0)
 
 
 def name(identifier: str) -> ast.Name:
@@ -117,12 +100,13 @@ def call(function: str, *arguments: ast.expr) -> ast.Call:
 
 
 class Emitter:
-    """Compiles the expressions of one rule in one scope."""
+    """Compiles the expressions of one rule in one scope, which stands in `loops` loops."""
 
-    def __init__(self, unit: Unit, rule: Rule, scope: Scope) -> None:
+    def __init__(self, unit: Unit, rule: Rule, scope: Scope, loops: int = 0) -> None:
         self.unit = unit
         self.rule = rule
         self.scope = scope
+        self.loops = loops
 
     def scalar(self, scalar: Scalar) -> Code:
         """An expression as written in the file; a name that is never run after a finding."""
@@ -132,10 +116,7 @@ class Emitter:
     def emit(self, node: ast.expr) -> Code:
         """One node and all below it."""
         method: Callable[[Any], Code] = getattr(self, f"_{type(node).__name__.lower()}")
-        code = method(node)
-        code.expr = self.at(code.expr, node)
-        self.unit.sites.setdefault(place_of(node), Site(self.rule, node, code.expr))
-        return code
+        return method(node)
 
     def steps(self, node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
         """A path as (base, tuple of keys) for the helpers that walk it; None when the node is no path."""
@@ -149,15 +130,13 @@ class Emitter:
         if base is None:
             base, emitted = Code(name("record")), [ast.Constant(root.id), *emitted]
             self.unit.bare.append((root.id, root))
-        read = call("_default", base.expr, _tuple(emitted), ast.Constant(None))
-        self.unit.sites.setdefault(place_of(node), Site(self.rule, node, self.at(read, node)))
         return base.expr, _tuple(emitted)
 
-    def at(self, new: ast.expr, old: ast.expr) -> ast.expr:
-        for each in ast.walk(new):
-            if isinstance(each, ast.expr | ast.keyword) and not hasattr(each, "lineno"):
-                ast.copy_location(each, old)
-        return new
+    def taken(self, base: ast.expr, key: ast.expr) -> ast.expr:
+        """A field or an element. Plain indexing where it fails on everything that has no such thing."""
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            return ast.Subscript(base, key, ast.Load())
+        return call("_at", base, key)
 
     def _error(self, node: ast.AST, zh: str, en: str) -> None:
         self.unit.findings.error(spot_of(node, self.unit.file), zh, en)
@@ -180,7 +159,7 @@ class Emitter:
             return known
         self.unit.bare.append((node.id, node))
         self.unit.paths.append((self.rule, node, self.scope))
-        return Code(ast.Subscript(name("record"), ast.Constant(node.id), ast.Load()))
+        return Code(self.taken(name("record"), ast.Constant(node.id)))
 
     def _constant(self, node: ast.Constant) -> Code:
         value: Any = node.value
@@ -199,21 +178,21 @@ class Emitter:
             self.unit.findings.all.append(unknown(spot, ("split_tax 结果字段", "part of split_tax"), node.attr, _SPLIT))
         if base.kind in NUMERIC or base.kind in ("text", "boolean", "list", "null"):
             self._error(node, f".{node.attr} 前的值没有字段 ({base.kind})", f"a {base.kind} has no field {node.attr}")
-        index = ast.Subscript(base.expr, ast.Constant(node.attr), ast.Load())
-        return Code(index, "decimal" if base.kind == "split" else "any")
+        return Code(self.taken(base.expr, ast.Constant(node.attr)), "decimal" if base.kind == "split" else "any")
 
     def _subscript(self, node: ast.Subscript) -> Code:
         self.unit.paths.append((self.rule, node, self.scope))
         base = self.emit(node.value)
-        return Code(ast.Subscript(base.expr, self.emit(node.slice).expr, ast.Load()))
+        return Code(self.taken(base.expr, self.emit(node.slice).expr))
 
     def _unaryop(self, node: ast.UnaryOp) -> Code:
         operand = self.emit(node.operand)
-        made = ast.UnaryOp(node.op, operand.expr)
         if isinstance(node.op, ast.Not):
-            return Code(made, "boolean")
+            return Code(ast.UnaryOp(node.op, operand.expr), "boolean")
         self._numeric(node, operand.kind)
-        return Code(made, operand.kind)
+        if operand.kind in NUMERIC:
+            return Code(ast.UnaryOp(node.op, operand.expr), operand.kind)
+        return Code(call("_neg" if isinstance(node.op, ast.USub) else "_pos", operand.expr), "number")
 
     def _numeric(self, node: ast.expr, *kinds: Kind) -> None:
         for kind in kinds:
@@ -225,9 +204,9 @@ class Emitter:
     def _binop(self, node: ast.BinOp) -> Code:
         left, right = self.emit(node.left), self.emit(node.right)
         kind = self._sum(node, left.kind, right.kind)
-        exact = "decimal" in (left.kind, right.kind) and not isinstance(node.op, ast.Mod | ast.FloorDiv)
-        whole = left.kind == right.kind == "integer" and isinstance(node.op, ast.Add)
-        if exact or whole or isinstance(node.op, ast.Sub):
+        numbers = {left.kind, right.kind} <= NUMERIC
+        exact = numbers and "decimal" in (left.kind, right.kind) and isinstance(node.op, _EXACT)
+        if exact or (numbers and isinstance(node.op, ast.Add | ast.Sub)):
             return Code(ast.BinOp(left.expr, node.op, right.expr), kind)
         return Code(call(_HELPERS[type(node.op)], left.expr, right.expr), kind)
 
@@ -270,19 +249,21 @@ class Emitter:
 
     def _generatorexp(self, node: ast.GeneratorExp | ast.ListComp) -> Code:
         outer, self.scope = self.scope, Scope(self.scope)
-        generators = []
-        for each in node.generators:
-            assert isinstance(each.target, ast.Name)  # noqa: S101  the expression check let nothing else through
-            source = self.at(call("_items", self.emit(each.iter).expr), each.iter)
-            python = f"_x_{each.target.id}"
-            self.scope.names[each.target.id] = Local(python, "any", self.rule.spot, uses=1)
-            tests = [self.emit(test).expr for test in each.ifs]
-            generators.append(ast.comprehension(self.at(bound(python), each.target), source, tests, 0))
+        loops = self.loops
+        generators = [self._generator(each) for each in node.generators]
         element = self.emit(node.elt).expr
-        self.scope = outer
+        self.scope, self.loops = outer, loops
         return Code(ast.ListComp(element, generators), "list")
 
     _listcomp = _generatorexp
+
+    def _generator(self, each: ast.comprehension) -> ast.comprehension:
+        assert isinstance(each.target, ast.Name)  # noqa: S101  the expression check let nothing else through
+        source = call("_counted" if self.loops else "_items", self.emit(each.iter).expr)
+        python = f"_x_{each.target.id}"
+        self.scope.names[each.target.id] = Local(python, "any", self.rule.spot, uses=1)
+        self.loops += 1
+        return ast.comprehension(bound(python), source, [self.emit(test).expr for test in each.ifs], 0)
 
     def _call(self, node: ast.Call) -> Code:
         assert isinstance(node.func, ast.Name)  # noqa: S101  the expression check let nothing else through
@@ -309,11 +290,17 @@ class Emitter:
         fallback = self.emit(node.args[2])
         return Code(call("_row", rows, code.expr, fallback.expr), _common([kind, fallback.kind]))
 
-    def _call_xref(self, node: ast.Call) -> Code:
-        return Code(call("_xref", name("lookup"), *(self.emit(argument).expr for argument in node.args)), "text")
+    def _asked(self, node: ast.Call) -> Code:
+        assert isinstance(node.func, ast.Name)  # noqa: S101  the expression check let nothing else through
+        arguments = [self.emit(argument) for argument in node.args]
+        gives = "text" if node.func.id == "xref" and len(arguments) == 2 else FUNCTIONS[node.func.id].gives
+        return Code(call(f"_{node.func.id}", name("lookup"), *(each.expr for each in arguments)), gives)
 
-    def _call_ref(self, node: ast.Call) -> Code:
-        return Code(call("_ref", name("lookup"), *(self.emit(argument).expr for argument in node.args)), "object")
+    _call_xref = _call_xref_back = _call_ref = _call_codes = _asked
+
+    def _call_present(self, node: ast.Call) -> Code:
+        steps = self.steps(node.args[0])
+        return Code(call("_exists", *steps) if steps else ast.Constant(None), "boolean")
 
     def _call_has(self, node: ast.Call) -> Code:
         steps = self.steps(node.args[0])
@@ -327,6 +314,14 @@ class Emitter:
             return Code(call("_default", *steps, fallback.expr))
         found = call("_default", *steps, ast.Constant(None))
         return Code(ast.IfExp(call("_has", *steps), found, fallback.expr))
+
+
+class Lenient(Emitter):
+    """Compiles a value that has a default: a step that leads nowhere raises Absent."""
+
+    def taken(self, base: ast.expr, key: ast.expr) -> ast.expr:
+        """A field or an element."""
+        return call("_at", base, key)
 
 
 def cheap(node: ast.expr) -> bool:

@@ -218,8 +218,11 @@ def _index(node: Any) -> None:
 
 
 def _pairs(node: Any) -> None:
-    if None in node.keys:
-        raise Refused(node, "不支持 ** 展开", "no ** unpacking")
+    for key in node.keys:
+        if key is None:
+            raise Refused(node, "不支持 ** 展开", "no ** unpacking")
+        if not isinstance(key, ast.Constant) or not isinstance(key.value, str):
+            raise Refused(key, "对象的键须是带引号的文本", "the keys of an object are quoted texts")
 
 
 def _levels(node: Any) -> None:
@@ -273,7 +276,7 @@ def _arguments(node: ast.Call, name: str, signature: Signature, findings: Findin
             f"{name}() 需要 {signature.arity} 个参数, 给了 {given} 个",
             f"{name}() takes {signature.arity} arguments, got {given}",
         )
-    elif name in ("has", "default") and path_of(node.args[0]) is None:
+    elif name in ("has", "present", "default") and path_of(node.args[0]) is None:
         findings.error(spot, f"{name}() 的第一个参数须是路径", f"the first argument of {name}() must be a path")
     elif name == "table" and not (isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)):
         findings.error(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import keyword
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from duijie.mapping.document import Block, Entry, Item, Listing, Scalar
+from duijie.mapping.expression import parse
 from duijie.mapping.findings import Findings, Spot
 
 CONTROL = ("value", "each", "fields", "when")
 _KEYS = {
-    "value": ("value", "when", "default"),
-    "each": ("each", "as", "when", "let", "fields", "value"),
-    "fields": ("fields", "when", "let"),
+    "value": ("value", "when", "else", "default"),
+    "each": ("each", "as", "when", "let", "fields", "value", "flat"),
+    "fields": ("fields", "when", "else", "let"),
 }
-_RESERVED = ("record", "settings", "index", "true", "false", "null")
+_RESERVED = ("record", "settings", "index", "nth", "parent", "true", "false", "null")
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Value:
     expression: Scalar
     when: Scalar | None = None
     default: Scalar | None = None
+    orelse: Form | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Object:
     fields: tuple[Named, ...]
     let: tuple[Named, ...] = ()
     when: Scalar | None = None
+    orelse: Form | None = None
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,23 @@ class Each:
     spot: Spot
     over: Scalar
     alias: str
-    body: Form
+    body: Form | Flat
     let: tuple[Named, ...] = ()
     each_when: Scalar | None = None
     when: None = field(default=None, init=False)
+    orelse: None = field(default=None, init=False)
+
+    @property
+    def element(self) -> Form:
+        """What one element of the list is made by, however flat the list."""
+        return self.body.each.element if isinstance(self.body, Flat) else self.body
+
+
+@dataclass(frozen=True)
+class Flat:
+    """An inner each whose elements go straight into the outer one's list."""
+
+    each: Each
 
 
 @dataclass(frozen=True)
@@ -66,9 +85,50 @@ class Items:
     spot: Spot
     items: tuple[Form, ...]
     when: None = field(default=None, init=False)
+    orelse: None = field(default=None, init=False)
 
 
 Form = Value | Object | Each | Items
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A mapping file taken apart, before it is compiled. `rows` says where a table's row stands."""
+
+    file: str
+    root: Block
+    let: tuple[Named, ...]
+    skip: Scalar | None
+    fields: Object
+    tables: dict[str, dict[Any, Any]]
+    rows: dict[tuple[str, str], Spot] = field(default_factory=dict)
+    _trees: dict[int, ast.expr | None] = field(default_factory=dict)
+
+    def tree(self, scalar: Scalar) -> ast.expr | None:
+        """The checked tree of an expression of these forms; None where it has a finding."""
+        if id(scalar) not in self._trees:
+            self._trees[id(scalar)] = parse(scalar, Findings())
+        return self._trees[id(scalar)]
+
+
+def form_text(form: Form) -> str:
+    """The expression of a form that is one, as written."""
+    return str(form.expression.value) if isinstance(form, Value) else ""
+
+
+def needed(let: Sequence[Named], condition: Scalar, tree: Callable[[Scalar], ast.expr | None]) -> set[str]:
+    """The lets a condition reads, directly or through other lets."""
+    wanted = _names(condition, tree)
+    for named in reversed(let):
+        if named.name in wanted and isinstance(named.form, Value):
+            wanted |= _names(named.form.expression, tree)
+            wanted |= _names(named.form.default, tree) if named.form.default else set()
+    return wanted
+
+
+def _names(scalar: Scalar, tree: Callable[[Scalar], ast.expr | None]) -> set[str]:
+    found = tree(scalar)
+    return {node.id for node in ast.walk(found) if isinstance(node, ast.Name)} if found is not None else set()
 
 
 class Reader:
@@ -131,29 +191,49 @@ class Reader:
         value, default = self._scalar(block, "value"), self._scalar(block, "default")
         if value is None:
             return Items(block.spot, ())
-        return Value(block.spot, value, self._scalar(block, "when"), default)
+        return Value(block.spot, value, self._scalar(block, "when"), default, self._orelse(block))
 
     def _object(self, block: Block) -> Form:
         fields = block.get("fields")
         named = self.named(fields) if fields is not None else ()
-        return Object(block.spot, named, self.lets(block.get("let")), self._scalar(block, "when"))
+        let = self.lets(block.get("let"))
+        return Object(block.spot, named, let, self._scalar(block, "when"), self._orelse(block))
+
+    def _orelse(self, block: Block) -> Form | None:
+        orelse = block.get("else")
+        if orelse is None:
+            return None
+        if block.get("when") is None:
+            self.findings.error(orelse.spot, "else 须与 when 同用", "else goes with when")
+        return self.form(orelse)
 
     def _each(self, block: Block) -> Form:
         over = self._scalar(block, "each")
         alias = self._scalar(block, "as")
         name = str(alias.value) if alias else "item"
         self._name(name, alias.spot if alias else block.spot)
-        body = block.get("fields")
-        inner: Form = Items(block.spot, ())
-        if body is not None:
-            inner = Object(body.spot, self.named(body))
-        elif (value := block.get("value")) is not None:
-            inner = self.form(value)
-        else:
-            self.findings.error(block.spot, "each 需要 fields 或 value", "each needs fields or value")
+        inner = self._body(block)
         if over is None:
-            return inner
+            return Items(block.spot, ())
         return Each(block.spot, over, name, inner, self.lets(block.get("let")), self._scalar(block, "when"))
+
+    def _body(self, block: Block) -> Form | Flat:
+        given = [(key, item) for key in ("fields", "value", "flat") if (item := block.get(key)) is not None]
+        if len(given) != 1:
+            self.findings.error(
+                block.spot, "each 需要 fields、value、flat 之一", "each needs fields or value or flat, one of them"
+            )
+            return Items(block.spot, ())
+        key, item = given[0]
+        if key == "fields":
+            return Object(item.spot, self.named(item))
+        inner = self.form(item)
+        if key == "value":
+            return inner
+        if isinstance(inner, Each):
+            return Flat(inner)
+        self.findings.error(item.spot, "flat 下须是 each", "flat holds an each")
+        return Items(block.spot, ())
 
     def _scalar(self, block: Block, key: str) -> Scalar | None:
         item = block.get(key)

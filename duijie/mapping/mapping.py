@@ -5,43 +5,37 @@ from __future__ import annotations
 import ast
 import hashlib
 import warnings
+from collections.abc import Callable
 from collections.abc import Mapping as Settings
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from duijie.codec import Record
 from duijie.connect.errors import MappingError
 from duijie.mapping.compile import Compiler
 from duijie.mapping.document import Block, Item, Scalar, plain, read
 from duijie.mapping.emit import Unit
-from duijie.mapping.faults import ABSENT, RAISED, Blame
+from duijie.mapping.faults import RAISED
 from duijie.mapping.findings import Finding, Findings, MappingErrors, Spot, shown
-from duijie.mapping.forms import Named, Object, Reader
+from duijie.mapping.forms import Object, Parts, Reader
+from duijie.mapping.interpret import interpret
 from duijie.mapping.render import render
 from duijie.mapping.review import review
-from duijie.mapping.runtime import HELPERS, Lookup
+from duijie.mapping.runtime import HELPERS, Absent, Lookup
 from duijie.mapping.schema import Schemas
 from duijie.mapping.signatures import FUNCTIONS
+from duijie.mapping.values import BUDGET, STEP_LIMIT
 
 _KEYS = ("mapping", "from", "to", "version", "tables", "let", "skip", "fields", "tests", "description")
 _cache: dict[str, Mapping] = {}
 
 
-@dataclass(frozen=True)
-class Parts:
-    """A mapping file taken apart, before it is compiled."""
-
-    file: str
-    root: Block
-    let: tuple[Named, ...]
-    skip: Scalar | None
-    fields: Object
-    tables: dict[str, dict[Any, Any]]
+Answer = TypeVar("Answer")
 
 
 class Mapping:
-    """One compiled mapping. `version` is the short hash of its content, `python` the generated source."""
+    """One compiled mapping. `version` is the short hash of its content."""
 
     def __init__(self, path: Path, text: str, parts: Parts, unit: Unit, function: ast.FunctionDef) -> None:
         head = plain(parts.root)
@@ -54,11 +48,14 @@ class Mapping:
         self.target: dict[str, Any] = head.get("to") or {}
         self.tests: list[dict[str, Any]] = head.get("tests") or []
         self.warnings: list[Finding] = list(unit.findings.all)
-        self.python = render(function)
+        self._function = function
         self._names = namespace(unit)
-        self._blame = Blame(parts.file, unit.sites, self._names)
-        self._names["_absent"] = self._blame.absent
         self._run = build(function, parts.file, self._names)
+
+    @cached_property
+    def python(self) -> str:
+        """The generated source."""
+        return render(self._function)
 
     def run(self, record: Record, lookup: Lookup, settings: Settings[str, Any]) -> Record | None:
         """The target record, or None when `skip` holds. Pure: the same input gives the same output.
@@ -66,17 +63,27 @@ class Mapping:
         Raises FieldError (a DataError) naming field, file:line:column and value, and UnmappedCode where a code has
         no counterpart yet. What the lookup itself raises passes through.
         """
+        given = settings if type(settings) is dict else dict(settings)
+        token = BUDGET.set([STEP_LIMIT])
         try:
-            result: Record | None = self._run(record, lookup, settings)
-        except RAISED as error:
-            known = self._blame.error(error)
-            if known is None or known is error:
-                raise
-            raise known from error
+            result: Record | None = self._run(record, lookup, given)
+        except RAISED:
+            return budgeted(lambda: interpret(self.parts, record, lookup, given)[0])
+        finally:
+            BUDGET.reset(token)
         return result
 
     def __repr__(self) -> str:
         return f"Mapping({self.name} {self.version})"
+
+
+def budgeted(compute: Callable[[], Answer]) -> Answer:
+    """Compute with a run's budget of steps."""
+    token = BUDGET.set([STEP_LIMIT])
+    try:
+        return compute()
+    finally:
+        BUDGET.reset(token)
 
 
 def load_mapping(path: Path) -> Mapping:
@@ -104,7 +111,7 @@ def examine_text(text: str, path: Path) -> tuple[Mapping | None, list[Finding]]:
         return None, findings.all
     unit = Unit(parts.file, findings, parts.tables)
     compiler = Compiler(unit)
-    function = compiler.function(parts.let, parts.skip, parts.fields)
+    function = compiler.function(parts)
     review(path, parts.root, parts.fields, compiler, schemas)
     if findings.errors:
         return None, findings.all
@@ -114,8 +121,6 @@ def examine_text(text: str, path: Path) -> tuple[Mapping | None, list[Finding]]:
 
 def build(function: ast.FunctionDef, file: str, names: dict[str, Any]) -> Any:
     """Compile a generated function in its namespace, which holds no builtins."""
-    function.lineno = function.end_lineno = 1
-    function.col_offset = function.end_col_offset = 0
     module = ast.fix_missing_locations(ast.Module([function], []))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # `1["a"]` is told to people as a FieldError
@@ -128,7 +133,7 @@ def namespace(unit: Unit) -> dict[str, Any]:
     """Everything generated code can reach."""
     functions = {f"_f_{name}": each.run for name, each in FUNCTIONS.items() if each.run is not None}
     tables = {f"_t_{name}": rows for name, rows in unit.tables.items()}
-    return {"__builtins__": {}, "_ABSENT": ABSENT, **HELPERS, **functions, **tables, **unit.constants}
+    return {"__builtins__": {}, "_Absent": Absent, **HELPERS, **functions, **tables, **unit.constants}
 
 
 def _text(path: Path) -> str:
@@ -157,7 +162,8 @@ def _parts(text: str, file: str, findings: Findings) -> Parts | None:
         return None
     target = Object(fields.spot, reader.named(fields))
     tables = _tables(root.get("tables"), findings)
-    return Parts(file, root, reader.lets(root.get("let")), _skip(root, findings), target, tables)
+    rows = _places(root.get("tables"))
+    return Parts(file, root, reader.lets(root.get("let")), _skip(root, findings), target, tables, rows)
 
 
 def _skip(root: Block, findings: Findings) -> Scalar | None:
@@ -179,6 +185,16 @@ def _tables(item: Item | None, findings: Findings) -> dict[str, dict[Any, Any]]:
             spot: Spot = entry.spot
             findings.error(spot, f"表 {entry.key} 须是 编码: 值", f"table {entry.key} must hold code: value pairs")
     return tables
+
+
+def _places(item: Item | None) -> dict[tuple[str, str], Spot]:
+    tables = item.entries if isinstance(item, Block) else ()
+    return {
+        (table.key, row.key): row.spot
+        for table in tables
+        if isinstance(table.item, Block)
+        for row in table.item.entries
+    }
 
 
 def _rows(block: Block) -> dict[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Sequence
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
@@ -142,7 +143,7 @@ def add(left: Any, right: Any) -> Any:
 
 def _numeric(sign: str, compute: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def operate(left: Any, right: Any) -> Any:
-        if {type(left), type(right)} <= {int, Decimal} and abs(left) < _BIG and abs(right) < _BIG:
+        if {type(left), type(right)} <= {int, Decimal}:
             return compute(left, right)
         raise Fault(
             f"{sign} 只能用于数字; 文本请先用 money() 或 decimal() 转换",
@@ -151,6 +152,12 @@ def _numeric(sign: str, compute: Callable[[Any, Any], Any]) -> Callable[[Any, An
         )
 
     return operate
+
+
+def _product(left: Any, right: Any) -> Any:
+    if type(left) is int and type(right) is int and (abs(left) >= _BIG or abs(right) >= _BIG):
+        raise Fault("数字超出范围", "the number is out of range", [left, right])
+    return left * right
 
 
 def _floor(left: Any, right: Any) -> Any:
@@ -167,7 +174,24 @@ def _modulo(left: Any, right: Any) -> Any:
     return rest + right if rest and (rest < 0) != (right < 0) else rest
 
 
-multiply = _numeric("*", lambda left, right: left * right)
+subtract = _numeric("-", lambda left, right: left - right)
+multiply = _numeric("*", _product)
 divide = _numeric("/", lambda left, right: Decimal(left) / Decimal(right))
 floor_divide = _numeric("//", _floor)
 modulo = _numeric("%", _modulo)
+
+
+def minus(value: Any) -> Any:
+    """The number with the other sign."""
+    return -number(value)
+
+
+OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: add,
+    ast.Sub: subtract,
+    ast.Mult: multiply,
+    ast.Div: divide,
+    ast.FloorDiv: floor_divide,
+    ast.Mod: modulo,
+}
+SIGNS: dict[type[ast.unaryop], Callable[[Any], Any]] = {ast.USub: minus, ast.UAdd: number}

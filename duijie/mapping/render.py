@@ -20,8 +20,9 @@ def _body(statements: list[ast.stmt], indent: str) -> list[str]:
 def _statement(node: ast.stmt, indent: str) -> list[str]:
     deeper = f"{indent}    "
     match node:
-        case ast.If(test=test, body=body):
-            return [f"{indent}if {ast.unparse(test)}:", *_body(body, deeper)]
+        case ast.If(test=test, body=body, orelse=orelse):
+            other = [f"{indent}else:", *_body(orelse, deeper)] if orelse else []
+            return [f"{indent}if {ast.unparse(test)}:", *_body(body, deeper), *other]
         case ast.For(target=target, iter=source, body=body):
             return [f"{indent}for {ast.unparse(target)} in {ast.unparse(source)}:", *_body(body, deeper)]
         case ast.Try(body=body, handlers=handlers):
@@ -45,7 +46,7 @@ def _simple(node: ast.stmt, indent: str) -> list[str]:
 
 def _handler(node: ast.ExceptHandler, indent: str) -> list[str]:
     caught = ast.unparse(node.type) if node.type else ""
-    return [f"{indent}except {caught} as {node.name}:", *_body(node.body, f"{indent}    ")]
+    return [f"{indent}except {caught}:", *_body(node.body, f"{indent}    ")]
 
 
 def _spread(lead: str, value: ast.expr, tail: str, indent: str) -> list[str]:

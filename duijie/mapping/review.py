@@ -92,7 +92,7 @@ class Target:
             self._elements(form, schema.get("items", {}), path)
 
     def _elements(self, form: Each | Items, schema: dict[str, Any], path: str) -> None:
-        for element in (form.body,) if isinstance(form, Each) else form.items:
+        for element in (form.element,) if isinstance(form, Each) else form.items:
             self._form(element, schema, f"{path}[]", element.spot)
 
     def _clash(self, spot: Spot, path: str, made: str, allowed: list[str]) -> bool:

@@ -63,8 +63,11 @@ FUNCTIONS: dict[str, Signature] = {
     "json": Signature(1, 1, "text", texts.json_text),
     "parse_json": Signature(1, 1, "any", texts.parse_json),
     "table": Signature(2, 3, "any"),
-    "xref": Signature(2, 2, "text"),
+    "xref": Signature(2, 3, "any"),
+    "xref_back": Signature(2, 2, "text"),
+    "codes": Signature(2, 2, "list"),
     "ref": Signature(2, 2, "object"),
+    "present": Signature(1, 1, "boolean"),
     "has": Signature(1, 1, "boolean"),
     "default": Signature(2, 2, "any"),
 }

@@ -25,6 +25,10 @@ class StaticLookup:
         found = self.xrefs.get(kind, {}).get(code)
         return None if found is None else str(found)
 
+    def codes(self, kind: str, counterpart: str) -> list[str]:
+        """The codes that stand for a counterpart."""
+        return [str(code) for code, found in self.xrefs.get(kind, {}).items() if str(found) == counterpart]
+
     def ref(self, entity: str, key: str) -> Record | None:
         """A document."""
         return self.refs.get(entity, {}).get(key)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any
 
+STEP_LIMIT = 1_000_000
 TEXT_LIMIT = 1_000_000
 LIST_LIMIT = 100_000
 DIGIT_LIMIT = 60
@@ -20,6 +22,23 @@ class Fault(Exception):
         self.zh = zh
         self.en = en
         self.value = value
+
+
+BUDGET: ContextVar[list[int]] = ContextVar("steps left in this run")
+
+
+def charge(steps: int) -> None:
+    """Take steps from the run's budget. Raises Fault when it is spent; outside a run nothing is counted."""
+    budget = BUDGET.get(None)
+    if budget is None:
+        return
+    budget[0] -= steps
+    if budget[0] < 0:
+        raise Fault(
+            f"规则运行步数超过 {STEP_LIMIT}; 请减少循环嵌套",
+            f"the rules took more than {STEP_LIMIT} steps; nest fewer loops",
+            Said(),
+        )
 
 
 class Said:

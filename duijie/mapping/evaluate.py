@@ -161,7 +161,8 @@ class Evaluator:
         for step in chain[1:]:
             key = step.attr if isinstance(step, ast.Attribute) else self.value(step.slice)  # type: ignore[attr-defined]
             base, origin = self._step(base, key, step), _below(origin, key)
-        self._note(node, base, origin, cell)
+        self.origin = origin
+        self.note(node, base, cell)
         return base
 
     def _root(self, node: ast.Name) -> Cell:
@@ -176,17 +177,11 @@ class Evaluator:
             return Cell(CONSTANTS[node.id])
         return Cell(self._step(self.world.record, node.id, node), node.id)
 
-    def _note(self, node: ast.expr, value: Any, origin: str | None, cell: Cell) -> None:
-        text = ast.unparse(node)
-        if not cell.many:
-            self.reading.inputs[text] = value
-        elif len(seen := self.reading.inputs.setdefault(text, [])) < SHOWN_ELEMENTS:
-            seen.append(value)
-        if origin is not None and len(self.reading.reads) < 10 * SHOWN_ELEMENTS:
-            self.reading.reads[origin or "record"] = value
-        if cell.reading is not None:
-            self.reading.absorb(cell.reading)
-        self.origin = origin
+    def note(self, node: ast.expr, value: Any, cell: Cell) -> None:
+        """A path was read. Only `Noting` writes it down."""
+
+    def looked_up(self, row: Row) -> None:
+        """A look-up was answered. Only `Noting` writes it down."""
 
     def _step(self, base: Any, key: Any, node: ast.expr) -> Any:
         if holds(base, key):
@@ -305,7 +300,7 @@ class Evaluator:
             raise Broken(node, words, code, "NO_ROW")
         if not found:
             return fallback[0]
-        self.reading.rows.append(Row("table", name, code, rows[code], self.world.spots.get((name, str(code)))))
+        self.looked_up(Row("table", name, code, rows[code], self.world.spots.get((name, str(code)))))
         return rows[code]
 
     def _ask(self, node: ast.Call, ask: Callable[..., Any]) -> Any:
@@ -316,7 +311,7 @@ class Evaluator:
             answer = ask(self.world.lookup, *arguments)
         except Fault as fault:
             raise Broken(node, (fault.zh, fault.en), fault.value) from None
-        self.reading.rows.append(Row(ast.unparse(node.func), arguments[0], arguments[1], answer))
+        self.looked_up(Row(node.func.id, arguments[0], arguments[1], answer))  # type: ignore[attr-defined]
         return answer
 
     def _guarded(self, node: ast.expr, compute: Callable[..., Any], values: list[Any]) -> Any:
@@ -326,6 +321,27 @@ class Evaluator:
             raise Broken(node, (fault.zh, fault.en), fault.value) from None
         except CRASHES as error:
             raise Broken(node, _reason(error, node, values), values[0] if len(values) == 1 else values) from None
+
+
+class Noting(Evaluator):
+    """Writes down what a rule reads."""
+
+    def note(self, node: ast.expr, value: Any, cell: Cell) -> None:
+        """By path as written, and by full path from the record."""
+        text = ast.unparse(node)
+        if not cell.many:
+            self.reading.inputs[text] = value
+        elif len(seen := self.reading.inputs.setdefault(text, [])) < SHOWN_ELEMENTS:
+            seen.append(value)
+        if self.origin is not None and len(self.reading.reads) < 10 * SHOWN_ELEMENTS:
+            self.reading.reads[self.origin or "record"] = value
+        if cell.reading is not None:
+            self.reading.absorb(cell.reading)
+
+    def looked_up(self, row: Row) -> None:
+        """Once for each row."""
+        if len(self.reading.rows) < SHOWN_ELEMENTS and row not in self.reading.rows:
+            self.reading.rows.append(row)
 
 
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {

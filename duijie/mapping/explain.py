@@ -6,7 +6,7 @@ from collections.abc import Mapping as Table
 from typing import Any
 
 from duijie.codec import Record
-from duijie.mapping.interpret import Provenance, interpret
+from duijie.mapping.interpret import Provenance, trace
 from duijie.mapping.mapping import Mapping, budgeted
 from duijie.mapping.runtime import Lookup
 
@@ -18,5 +18,4 @@ def explain(mapping: Mapping, record: Record, lookup: Lookup, settings: Table[st
 
     Empty for a skipped record. Raises what `mapping.run` raises.
     """
-    result, trail = budgeted(lambda: interpret(mapping.parts, record, lookup, dict(settings)))
-    return trail if result is not None else []
+    return budgeted(lambda: trace(mapping.parts, record, lookup, dict(settings)))

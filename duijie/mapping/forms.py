@@ -93,7 +93,11 @@ Form = Value | Object | Each | Items
 
 @dataclass(frozen=True)
 class Parts:
-    """A mapping file taken apart, before it is compiled. `rows` says where a table's row stands."""
+    """A mapping file taken apart, before it is compiled.
+
+    `rows` says where a table's row stands. With `emits` the fields are entities, each with one document
+    or a list of them.
+    """
 
     file: str
     root: Block
@@ -102,6 +106,7 @@ class Parts:
     fields: Object
     tables: dict[str, dict[Any, Any]]
     rows: dict[tuple[str, str], Spot] = field(default_factory=dict)
+    emits: bool = False
     _trees: dict[int, ast.expr | None] = field(default_factory=dict)
 
     def tree(self, scalar: Scalar) -> ast.expr | None:

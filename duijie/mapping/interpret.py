@@ -15,7 +15,7 @@ from typing import Any
 from duijie.codec import Record
 from duijie.connect.errors import UnmappedCode
 from duijie.mapping.document import Scalar
-from duijie.mapping.evaluate import Broken, Cell, Evaluator, Missing, Names, Row, World
+from duijie.mapping.evaluate import Broken, Cell, Evaluator, Missing, Names, Noting, Row, World
 from duijie.mapping.expression import path_of, spot_of
 from duijie.mapping.faults import FieldError
 from duijie.mapping.findings import Spot
@@ -58,22 +58,29 @@ _LEFT_OUT = object()
 _CURRENT = ""  # no name a rule could use: the element of the innermost each
 
 
-def interpret(
-    parts: Parts, record: Record, lookup: Lookup, settings: dict[str, Any]
-) -> tuple[Record | None, list[Provenance]]:
-    """The target record (None where skipped) and how each value came about. Raises FieldError and UnmappedCode."""
-    run = Interpreter(parts, World(record, lookup, settings, parts.tables, parts.rows))
-    return run.run(), run.trail
+def interpret(parts: Parts, record: Record, lookup: Lookup, settings: dict[str, Any]) -> Record | None:
+    """The target record, None where skipped. Raises FieldError and UnmappedCode."""
+    return Interpreter(parts, World(record, lookup, settings, parts.tables, parts.rows)).run()
+
+
+def trace(parts: Parts, record: Record, lookup: Lookup, settings: dict[str, Any]) -> list[Provenance]:
+    """How each value came about, in the order computed; empty where skipped. Raises what `interpret` raises."""
+    run = Tracer(parts, World(record, lookup, settings, parts.tables, parts.rows))
+    return run.trail if run.run() is not None else []
 
 
 class Interpreter:
     """One run."""
 
+    evaluator: type[Evaluator] = Evaluator
+
     def __init__(self, parts: Parts, world: World) -> None:
         self.parts = parts
         self.world = world
-        self.trail: list[Provenance] = []
         self.loops = 0
+
+    def note(self, rule: Rule, text: str, value: Any, evaluator: Evaluator) -> None:
+        """A rule gave a value. Only `Tracer` writes it down."""
 
     def run(self) -> Record | None:
         """The whole mapping."""
@@ -119,15 +126,9 @@ class Interpreter:
         return evaluator.value(tree)
 
     def _noted(self, rule: Rule, names: Names, text: str, compute: Callable[[Evaluator], Any]) -> tuple[Any, Evaluator]:
-        """Compute a rule's value and write down where it came from."""
-        evaluator = Evaluator(self.world, names, self.loops)
+        evaluator = self.evaluator(self.world, names, self.loops)
         value = self._told(rule, evaluator, lambda: compute(evaluator))
-        reading = evaluator.reading
-        self.trail.append(
-            Provenance(
-                rule.field, value, text, rule.spot, reading.inputs, rule.role, tuple(reading.rows), reading.reads
-            )
-        )
+        self.note(rule, text, value, evaluator)
         return value, evaluator
 
     def _told(self, rule: Rule, evaluator: Evaluator, compute: Callable[[], Any]) -> Any:
@@ -233,3 +234,20 @@ class Interpreter:
         if self.loops:
             charge(len(found))
         return found
+
+
+class Tracer(Interpreter):
+    """A run that writes down where each value came from."""
+
+    evaluator = Noting
+
+    def __init__(self, parts: Parts, world: World) -> None:
+        super().__init__(parts, world)
+        self.trail: list[Provenance] = []
+
+    def note(self, rule: Rule, text: str, value: Any, evaluator: Evaluator) -> None:
+        """With what its evaluator has read."""
+        read = evaluator.reading
+        self.trail.append(
+            Provenance(rule.field, value, text, rule.spot, read.inputs, rule.role, tuple(read.rows), read.reads)
+        )

@@ -16,7 +16,7 @@ from duijie.connect.errors import MappingError
 from duijie.mapping.compile import Compiler
 from duijie.mapping.document import Block, Item, Scalar, plain, read
 from duijie.mapping.emit import Unit
-from duijie.mapping.faults import RAISED
+from duijie.mapping.faults import RAISED, FieldError
 from duijie.mapping.findings import Finding, Findings, MappingErrors, Spot, shown
 from duijie.mapping.forms import Object, Parts, Reader
 from duijie.mapping.interpret import interpret
@@ -25,9 +25,9 @@ from duijie.mapping.review import review
 from duijie.mapping.runtime import HELPERS, Absent, Lookup
 from duijie.mapping.schema import Schemas
 from duijie.mapping.signatures import FUNCTIONS
-from duijie.mapping.values import BUDGET, STEP_LIMIT
+from duijie.mapping.values import BUDGET, STEP_LIMIT, Exhausted
 
-_KEYS = ("mapping", "from", "to", "version", "tables", "let", "skip", "fields", "tests", "description")
+_KEYS = ("mapping", "from", "to", "version", "tables", "let", "skip", "fields", "emit", "tests", "description")
 _cache: dict[str, Mapping] = {}
 
 
@@ -67,11 +67,22 @@ class Mapping:
         token = BUDGET.set([STEP_LIMIT])
         try:
             result: Record | None = self._run(record, lookup, given)
+        except Exhausted as spent:
+            raise FieldError(self.name, Spot(self.file), (spent.zh, spent.en), spent.value) from None
         except RAISED:
-            return budgeted(lambda: interpret(self.parts, record, lookup, given)[0])
+            return budgeted(lambda: interpret(self.parts, record, lookup, given))
         finally:
             BUDGET.reset(token)
         return result
+
+    def documents(self, record: Record, lookup: Lookup, settings: Settings[str, Any]) -> list[tuple[str, Record]]:
+        """What a record becomes as (entity, document): none where skipped, with `emit` any number. Raises as `run`."""
+        result = self.run(record, lookup, settings)
+        if result is None:
+            return []
+        if not self.parts.emits:
+            return [(str(self.target.get("entity", "")), result)]
+        return [(entity, one) for entity, made in result.items() for one in (made if type(made) is list else [made])]
 
     def __repr__(self) -> str:
         return f"Mapping({self.name} {self.version})"
@@ -156,14 +167,17 @@ def _parts(text: str, file: str, findings: Findings) -> Parts | None:
         if entry.key not in _KEYS:
             findings.unknown(entry.spot, ("键", "key"), entry.key, _KEYS)
     reader = Reader(findings)
-    fields = root.get("fields")
-    if fields is None:
-        findings.error(root.spot, "缺少 fields", "fields is missing")
+    fields, emit = root.get("fields"), root.get("emit")
+    made = fields or emit
+    if made is None or (fields and emit):
+        findings.error(root.spot, "须有 fields 或 emit 之一", "there must be either fields or emit")
         return None
-    target = Object(fields.spot, reader.named(fields))
+    target = Object(made.spot, reader.named(made))
     tables = _tables(root.get("tables"), findings)
     rows = _places(root.get("tables"))
-    return Parts(file, root, reader.lets(root.get("let")), _skip(root, findings), target, tables, rows)
+    return Parts(
+        file, root, reader.lets(root.get("let")), _skip(root, findings), target, tables, rows, emit is not None
+    )
 
 
 def _skip(root: Block, findings: Findings) -> Scalar | None:

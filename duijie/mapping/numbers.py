@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from duijie.mapping.values import DIGIT_LIMIT, LIST_LIMIT, TEXT_LIMIT, Fault
+from duijie.mapping.values import DIGIT_LIMIT, LIST_LIMIT, LONG, TEXT_LIMIT, Fault, charge
 
 CENT = Decimal("0.01")
 _NUMERIC = re.compile(r"\s*[-+]?[0-9]{1,30}(\.[0-9]{1,30})?\s*").fullmatch
@@ -130,9 +130,10 @@ def add(left: Any, right: Any) -> Any:
     kinds = {type(left), type(right)}
     if kinds <= {int, Decimal}:
         return left + right
-    if kinds == {str} and len(left) + len(right) <= TEXT_LIMIT:
-        return left + right
-    if kinds == {list} and len(left) + len(right) <= LIST_LIMIT:
+    limit = TEXT_LIMIT if kinds == {str} else LIST_LIMIT if kinds == {list} else 0
+    if limit and (length := len(left) + len(right)) <= limit:
+        if length > LONG:
+            charge(length // 64)
         return left + right
     raise Fault(
         "+ 只能相加两个数字或连接两个文本; 请先用 text() 或 decimal() 转换",

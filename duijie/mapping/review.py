@@ -22,7 +22,8 @@ def review(path: Path, root: Block, fields: Object, compiler: Compiler, schemas:
     """Add to the compiler's findings."""
     findings = compiler.unit.findings
     _head(path, root, findings)
-    target = _schema(root, "to", schemas, findings)
+    emits = root.get("emit") is not None
+    target = _emitted(fields, schemas, findings) if emits else _schema(root, "to", schemas, findings)
     if target is not None:
         Target(compiler.kinds, findings).object(fields, target, "")
     source = _schema(root, "from", schemas, findings)
@@ -55,6 +56,19 @@ def _schema(root: Block, end: str, schemas: Schemas, findings: Findings) -> dict
     if schema is None:
         findings.unknown(entity.spot, ("实体", "entity"), str(entity.value), schemas.names)
     return schema
+
+
+def _emitted(fields: Object, schemas: Schemas, findings: Findings) -> dict[str, Any]:
+    """The schema of what `emit` gives: for each entity a document or a list of them."""
+    properties = {}
+    for named in fields.fields:
+        schema = schemas.entity(named.name)
+        if schema is None:
+            findings.unknown(named.spot, ("实体", "entity"), named.name, schemas.names)
+            continue
+        many = isinstance(named.form, Each | Items)
+        properties[named.name] = {"type": "array", "items": schema} if many else schema
+    return {"properties": properties}
 
 
 class Target:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from duijie import codec
-from duijie.mapping.values import LIST_LIMIT, TEXT_LIMIT, Fault, Said, plain_number
+from duijie.mapping.values import LIST_LIMIT, LONG, TEXT_LIMIT, Fault, Said, charge, plain_number
 
 _USUAL = "%Y-%m-%d %H:%M:%S"
 _DIRECTIVES = re.compile(r"(?:[^%]|%-?[aAbBdfGHIjmMpSuUVwWyYzZ%])*").fullmatch
@@ -43,6 +43,8 @@ def _sized(result: str) -> str:
 
 def _string(value: Any) -> str:
     if type(value) is str:
+        if len(value) > LONG:
+            charge(len(value) // 64)
         return value
     raise Fault("需要文本; 请先用 text() 转换", "a text is needed; convert with text() first", value)
 
@@ -54,7 +56,7 @@ def join(separator: Any, *parts: Any) -> str:
     mark = _string(separator)
     if sum(map(len, texts)) + len(mark) * len(texts) > TEXT_LIMIT:
         raise Fault("文本过长", f"the text is longer than {TEXT_LIMIT} characters", mark)
-    return mark.join(texts)
+    return _string(mark.join(texts))
 
 
 def fail(*parts: Any) -> Any:
@@ -110,6 +112,8 @@ def split(value: Any, separator: Any) -> list[str]:
 def items(value: Any) -> list[Any]:
     """A list, as such. Raises Fault for texts, objects and null."""
     if type(value) is list:
+        if len(value) > LONG:
+            charge(len(value) // 16)
         return value
     raise Fault("需要列表", "a list is needed", value)
 
@@ -254,7 +258,7 @@ def epoch_ms(value: Any) -> int:
 
 def json_text(value: Any) -> str:
     """The canonical JSON text of a value."""
-    return _sized(codec.encode(value).decode())
+    return _sized(_string(codec.encode(value).decode()))
 
 
 def parse_json(value: Any) -> Any:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 STEP_LIMIT = 1_000_000
+LONG = 4096  # texts and lists beyond this cost steps of the budget
 TEXT_LIMIT = 1_000_000
 LIST_LIMIT = 100_000
 DIGIT_LIMIT = 60
@@ -34,15 +35,22 @@ def charge(steps: int) -> None:
         return
     budget[0] -= steps
     if budget[0] < 0:
-        raise Fault(
-            f"规则运行步数超过 {STEP_LIMIT}; 请减少循环嵌套",
-            f"the rules took more than {STEP_LIMIT} steps; nest fewer loops",
-            Said(),
-        )
+        raise Exhausted
 
 
 class Said:
     """Stands for the value of a refusal in a mapping's own words, which need no value beside them."""
+
+
+class Exhausted(Fault):
+    """The run's budget of steps is spent."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"规则运行步数超过 {STEP_LIMIT}; 请减少循环嵌套",
+            f"the rules took more than {STEP_LIMIT} steps; nest fewer loops",
+            Said(),
+        )
 
 
 def show(value: Any) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import HealthCheck, example, given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from duijie import codec
 from duijie.connect.errors import DataError
-from duijie.mapping import MappingErrors, StaticLookup, load_mapping
+from duijie.mapping import Mapping, MappingErrors, StaticLookup, load_mapping
 from duijie.mapping.faults import RAISED
 from duijie.mapping.interpret import interpret
 from duijie.mapping.mapping import budgeted
@@ -113,47 +114,82 @@ def _same(left: Any, right: Any) -> bool:
 FILE = "tables: {t: {A: 1, B: two, 3: null}}\n"
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
-@given(fields=st.dictionaries(st.sampled_from(["p", "q", "r"]), FORMS, min_size=1, max_size=3),
-       let=st.dictionaries(st.sampled_from(["t", "l"]), SCALARS, max_size=2),
-       skip=st.one_of(st.none(), EXPRESSIONS), record=st.one_of(RECORDS, LIKELY))  # fmt: skip
-@example({"p": "money(b) * a"}, {}, None, {"b": Decimal(2), "a": True})
-@example({"p": "a[true]"}, {}, None, {"a": [1, 2]})
-@example({"p": "xs[0][0]"}, {}, None, {"xs": ["text"]})
-@example({"p": {"value": "ref('product', a).none", "default": 1}}, {}, None, {"a": "A"})
-@example({"p": "table('t', a)"}, {}, None, {"a": True})
-@example({"p": "-a"}, {}, None, {"a": True})
-def test_both_ways_of_running_a_mapping_agree(write, fields, let, skip, record):
+MAPPINGS = {
+    "fields": st.dictionaries(st.sampled_from(["p", "q", "r"]), FORMS, min_size=1, max_size=3),
+    "let": st.dictionaries(st.sampled_from(["t", "l"]), SCALARS, max_size=2),
+    "skip": st.one_of(st.none(), EXPRESSIONS),
+}
+QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+THOROUGH = settings(QUICK, max_examples=3000)
+
+
+def _loaded(write, fields: Any, let: Any = None, skip: Any = None) -> Mapping | None:
     text = FILE + f"let: {_yaml(let)}\nskip: {_yaml(skip)}\nfields: {_yaml(fields)}\n"
     try:
-        mapping = load_mapping(write(text.replace("skip: null\n", "")))
+        return load_mapping(write(text.replace("skip: null\n", "").replace("let: null\n", "")))
     except MappingErrors:
-        return
+        return None
+
+
+def _agrees(mapping: Mapping, record: Any) -> None:
     try:
         fast = budgeted(lambda: mapping._run(record, LOOKUP, SETTINGS))
     except RAISED:
         return
-    slow, _ = budgeted(lambda: interpret(mapping.parts, record, LOOKUP, SETTINGS))
+    slow = budgeted(lambda: interpret(mapping.parts, record, LOOKUP, SETTINGS))
     assert _same(fast, slow), f"{fast} is not {slow}\n{mapping.python}"
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
-@given(fields=st.dictionaries(st.sampled_from(["p", "q", "r"]), FORMS, min_size=1, max_size=3), record=LIKELY)
-def test_what_stops_the_fast_way_is_an_error_in_the_slow_one(write, fields, record):
-    """Otherwise good records would be run twice."""
-    try:
-        mapping = load_mapping(write(f"{FILE}fields: {_yaml(fields)}\n"))
-    except MappingErrors:
-        return
+def _fails_alike(mapping: Mapping, record: Any) -> None:
     try:
         budgeted(lambda: mapping._run(record, LOOKUP, SETTINGS))
     except RAISED:
-        try:
-            result = mapping.run(record, LOOKUP, SETTINGS)
-        except DataError as error:
-            assert error.zh and error.where
-        else:
-            raise AssertionError(f"the fast way failed, the slow one gave {result}\n{mapping.python}") from None
+        with pytest.raises(DataError) as caught:
+            mapping.run(record, LOOKUP, SETTINGS)
+        assert caught.value.zh and caught.value.where
+
+
+@pytest.mark.parametrize(
+    ("value", "record"),
+    [
+        ("money(b) * a", {"b": Decimal(2), "a": True}),
+        ("a[true]", {"a": [1, 2]}),
+        ("xs[0][0]", {"xs": ["text"]}),
+        ("table('t', a)", {"a": True}),
+        ("-a", {"a": True}),
+        ("a - b", {"a": True, "b": 1}),
+        ("join(a, b, b)", {"a": [], "b": "x"}),
+        ({"value": "ref('product', a).none", "default": 1}, {"a": "A"}),
+    ],
+)
+def test_both_ways_agree_on_what_looks_like_something_else(write, value, record):
+    mapping = _loaded(write, {"p": value})
+    _agrees(mapping, record)
+    _fails_alike(mapping, record)
+
+
+@QUICK
+@given(st.fixed_dictionaries(MAPPINGS), st.one_of(RECORDS, LIKELY))
+def test_both_ways_of_running_a_mapping_agree(write, text, record):
+    if mapping := _loaded(write, **text):
+        _agrees(mapping, record)
+
+
+@QUICK
+@given(MAPPINGS["fields"], LIKELY)
+def test_what_stops_the_fast_way_is_an_error_in_the_slow_one(write, fields, record):
+    """Otherwise good records would be run twice."""
+    if mapping := _loaded(write, fields):
+        _fails_alike(mapping, record)
+
+
+@pytest.mark.slow
+@THOROUGH
+@given(st.fixed_dictionaries(MAPPINGS), st.one_of(RECORDS, LIKELY))
+def test_both_ways_agree_over_thousands_of_mappings(write, text, record):
+    if mapping := _loaded(write, **text):
+        _agrees(mapping, record)
+        _fails_alike(mapping, record)
 
 
 def _yaml(value: Any) -> str:

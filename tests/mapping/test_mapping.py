@@ -202,3 +202,88 @@ def test_explain_gives_rule_place_and_inputs_through_lets(compiled):
 def test_explain_fails_as_the_run_does(compiled):
     with pytest.raises(FieldError, match=r"thing\.in\.yaml:5:6"):
         explain(compiled("x: missing"), {}, NOTHING, {})
+
+
+ORDER = {"no": "7", "buyer": {"id": "B1"}, "parcels": [{"id": 1, "skus": ["A", "B"]}, {"id": 2, "skus": ["C"]}]}
+
+
+def test_else_gives_another_value_or_object_where_when_does_not_hold(compiled):
+    mapping = compiled(
+        "a: {value: x, when: has(x), else: '\"none\"'}\n"
+        "b: {fields: {c: x}, when: has(x), else: {d: {value: 1, when: has(y)}}}\n"
+        "e: [{value: x, when: has(x), else: {value: y, when: has(y), else: 0}}]\nz: 1",
+    )
+    assert mapping.run({"x": 5}, NOTHING, {}) == {"a": 5, "b": {"c": 5}, "e": [5], "z": 1}
+    assert mapping.run({"y": 6}, NOTHING, {}) == {"a": "none", "b": {"d": 1}, "e": [6], "z": 1}
+    assert mapping.run({}, NOTHING, {}) == {"a": "none", "b": {}, "e": [0], "z": 1}
+
+
+def test_flat_puts_inner_lines_into_one_list_counted_through(compiled):
+    mapping = compiled(
+        'lines:\n  each: parcels\n  as: parcel\n  flat:\n    each: parcel.skus\n    as: sku\n    when: sku != "B"\n'
+        "    fields: {no: nth, parcel: parent.id, sku: sku, at: index}"
+    )
+    assert mapping.run(ORDER, NOTHING, {})["lines"] == [
+        {"no": 1, "parcel": 1, "sku": "A", "at": 0},
+        {"no": 2, "parcel": 2, "sku": "C", "at": 0},
+    ]
+
+
+def test_parent_is_the_element_around_and_at_the_top_the_record(compiled):
+    mapping = compiled("l: {each: parcels, value: {o: parent.no, s: {each: item.skus, value: parent.id}}}")
+    assert mapping.run(ORDER, NOTHING, {})["l"] == [{"o": "7", "s": [1, 1]}, {"o": "7", "s": [2]}]
+
+
+def test_one_record_may_become_many_documents(write):
+    text = (
+        "emit:\n  party: {key: buyer.id, name: '\"b\"', kind: '\"person\"', role: '\"customer\"'}\n"
+        "  product: {each: parcels, as: p, fields: {key: text(p.id), sku: no, name: no, unit: no, tax_rate: 0.13}}\n"
+    )
+    mapping = load_mapping(write(text))
+    assert [(entity, one["key"]) for entity, one in mapping.documents(ORDER, NOTHING, {})] == [
+        ("party", "B1"),
+        ("product", "1"),
+        ("product", "2"),
+    ]
+
+
+def test_present_tells_null_from_missing(compiled):
+    mapping = compiled("x: present(a)\ny: present(a.b)\nz: has(a)")
+    assert mapping.run({"a": None}, NOTHING, {}) == {"x": True, "y": False, "z": False}
+    assert mapping.run({"a": {"b": None}}, NOTHING, {}) == {"x": True, "y": True, "z": True}
+
+
+def test_a_code_may_be_unmatched_matched_or_several(compiled):
+    lookup = StaticLookup({"sku": {"A": "S1", "B": "S2", "C": "S2"}})
+    mapping = compiled("n: count(codes('sku', c))\nf: xref('sku', c, 'none')")
+    assert [mapping.run({"c": c}, lookup, {}) for c in ("S1", "S2", "A")] == [
+        {"n": 1, "f": "none"},
+        {"n": 2, "f": "none"},
+        {"n": 0, "f": "S1"},
+    ]
+    back = compiled("x: xref_back('sku', c)")
+    assert back.run({"c": "S1"}, lookup, {}) == {"x": "A"}
+    with pytest.raises(FieldError, match="several codes of sku stand for this: B, C"):
+        back.run({"c": "S2"}, lookup, {})
+    with pytest.raises(UnmappedCode):
+        back.run({"c": "S3"}, lookup, {})
+
+
+def test_explain_tells_full_paths_rows_and_conditions(compiled):
+    mapping = compiled(
+        "l:\n  each: o.lines\n  as: x\n  when: x.n > 0\n  let: {p: 'ref(\"product\", x.sku)'}\n"
+        "  fields: {s: 'table(\"t\", x.st)', u: p.unit}",
+        "tables:\n  t:\n    A: one\n",
+    )
+    record = {"o": {"lines": [{"n": 0}, {"n": 1, "sku": "K", "st": "A"}]}}
+    trail = {
+        each.field: each for each in explain(mapping, record, StaticLookup({}, {"product": {"K": {"unit": "件"}}}), {})
+    }
+    status, unit = trail["l[0].s"], trail["l[0].u"]
+    assert status.reads == {"o.lines[1].st": "A"}
+    assert [(row.kind, row.name, row.code, row.answer, row.spot.line) for row in status.rows] == [
+        ("table", "t", "A", "one", 6)
+    ]
+    assert (unit.inputs["p.unit"], unit.reads) == ("件", {"o.lines[1].sku": "K"})
+    assert [(row.kind, row.name, row.code) for row in unit.rows] == [("ref", "product", "K")]
+    assert [(each.field, each.value) for each in trail.values() if each.role == "when"] == [("l[0] when", True)]

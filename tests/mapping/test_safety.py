@@ -86,3 +86,18 @@ def test_a_huge_exponent_never_becomes_a_huge_text(compiled):
 
 def test_generated_code_holds_no_builtins(compiled):
     assert compiled("x: 1")._names["__builtins__"] == {}
+
+
+def test_nested_loops_end_at_the_budget_and_a_long_plain_list_does_not(compiled):
+    record = {"xs": list(range(1200))}
+    with pytest.raises(FieldError, match="1000000 steps"):
+        compiled("x: sum(sum(y for y in xs) for x in xs)").run(record, StaticLookup(), {})
+    with pytest.raises(FieldError, match="1000000 steps"):
+        compiled("x: {each: xs, value: {each: xs, value: 1}}").run(record, StaticLookup(), {})
+    assert compiled("x: sum(y for y in xs)").run({"xs": [1] * 100_000}, StaticLookup(), {}) == {"x": 100_000}
+
+
+def test_long_texts_in_a_loop_are_paid_for(compiled):
+    record = {"xs": [1] * 2000, "s": "a," * 60_000}
+    with pytest.raises(FieldError, match="1000000 steps"):
+        compiled("x: sum(count(split(s, ',')) for x in xs)").run(record, StaticLookup(), {})

@@ -45,11 +45,12 @@ def read(journal: Journal, step: Pull, stream: Stream, now: datetime) -> Counts:
 
 def _read_partition(journal: Journal, step: Pull, stream: Stream, source: Source, now: datetime) -> Counts:
     counts: Counts = Counter()
-    for window in windows(step, inbox.position(journal, source), source.part, now):
+    position = inbox.position(journal, source)
+    for window in windows(step, position, source.part, now):
         for page in stream.read(window):
             counts["read"] += len(page.records)
             counts["new_messages"] += inbox.store(journal, source, stream.key, page.records)
-        inbox.advance(journal, source, window.until)
+        inbox.advance(journal, source, window.until, position)
     return counts
 
 

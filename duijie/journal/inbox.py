@@ -1,18 +1,29 @@
-"""The inbox: raw records stored as sent, once, before anything is made of them."""
+"""The inbox: raw records stored as sent, once, before anything is made of them.
+
+A record is new when it differs from the last one received under its key. One that returns to an earlier content (a
+stock of 10, then 8, then 10 again) is new as well: its hash is then taken over the content and the message it follows,
+so that the table's unique key still lets each reading in only once.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy import Connection as Transaction
 
 from duijie import codec
 from duijie.codec import Record
 from duijie.journal.journal import Journal
 from duijie.journal.tables import cursor, message
+
+HELD = ("blocked", "malformed", "invalid")
+REREAD = "等待重读"
+OVERTAKEN = "已有更新的报文"
 
 
 @dataclass(frozen=True)
@@ -35,12 +46,68 @@ class Source:
 
 
 def store(journal: Journal, source: Source, key_field: str, records: Sequence[Record]) -> int:
-    """Keep the records that are new by (connection, stream, key, content); returns how many were."""
+    """Keep the records that differ from the last one received under their key; returns how many did."""
     rows = [_row(journal, source, key_field, record) for record in records]
     if not rows:
         return 0
     with journal.writing() as tx:
-        return len(tx.execute(journal.insert_new(message).returning(message.c.id), rows).all())
+        return sum(_store(tx, journal, source, once) for once in _each_key_once(rows))
+
+
+def _each_key_once(rows: Sequence[Record]) -> list[list[Record]]:
+    """The rows in rounds that hold every key once, so that a key's contents are kept in the order they came."""
+    rounds: list[list[Record]] = []
+    seen: dict[str, int] = {}
+    for row in rows:
+        turn = seen[row["key"]] = seen.get(row["key"], -1) + 1
+        if turn == len(rounds):
+            rounds.append([])
+        rounds[turn].append(row)
+    return rounds
+
+
+def _store(tx: Transaction, journal: Journal, source: Source, rows: Sequence[Record]) -> int:
+    new = journal.insert_new(message).returning(message.c.id, message.c.key)
+    stored = {row.key for row in tx.execute(new, rows)}
+    seen_before = [row for row in rows if row["key"] not in stored]
+    last = _last(tx, source, [row["key"] for row in seen_before])
+    returned = [
+        {**row, "hash": _following(row["hash"], last[row["key"]].id)}
+        for row in seen_before
+        if row["key"] in last and not _says_the_same(tx, last[row["key"]], row["hash"])
+    ]
+    return len(stored) + (len(tx.execute(new, returned).all()) if returned else 0)
+
+
+def _last(tx: Transaction, source: Source, keys: Sequence[str]) -> dict[str, Any]:
+    query = select(message.c.id, message.c.key, message.c.hash, message.c.reason)
+    query = query.where(*_of(source), message.c.part == source.part, message.c.key.in_(keys), is_last())
+    return {row.key: row for row in tx.execute(query)} if keys else {}
+
+
+def _says_the_same(tx: Transaction, last: Any, hashed: str) -> bool:
+    if last.reason == REREAD:
+        return False
+    if last.hash == hashed:
+        return True
+    body = tx.execute(select(message.c.body).where(message.c.id == last.id)).scalar_one()
+    return codec.digest(codec.decode(body)) == hashed
+
+
+def _following(hashed: str, last_id: int) -> str:
+    return hashlib.sha256(f"{hashed} after {last_id}".encode()).hexdigest()
+
+
+def is_last() -> ColumnElement[bool]:
+    """Whether a message is the last one received under its key: what an earlier one says is out of date."""
+    later = message.alias("later")
+    names = ("connection", "stream", "part", "key")
+    same = (later.c[name] == message.c[name] for name in names)
+    return ~exists().where(*same, later.c.id > message.c.id)
+
+
+def _of(source: Source) -> tuple[ColumnElement[bool], ...]:
+    return message.c.connection == source.connection, message.c.stream == source.stream
 
 
 def _row(journal: Journal, source: Source, key_field: str, record: Record) -> Record:
@@ -78,16 +145,47 @@ def settle(tx: Transaction, ids: Iterable[int], state: str, mapping: str, reason
         tx.execute(update(message).where(message.c.id.in_(chosen)).values(**values))
 
 
-def release(journal: Journal, source: Source, states: Sequence[str] = ("blocked", "malformed", "invalid")) -> int:
-    """Give waiting messages back to the mapping: a code was added or a mapping corrected."""
-    query = (
-        update(message)
-        .where(message.c.connection == source.connection, message.c.stream == source.stream)
-        .where(message.c.state.in_(states))
-        .values(state="new", reason="")
-    )
+def held(journal: Journal, source: Source, keys: Sequence[str]) -> list[int]:
+    """Ids of the messages that `release_keys` would give back."""
+    query = select(message.c.id).where(*_of(source), _held(keys), is_last()).order_by(message.c.id)
+    with journal.reading() as tx:
+        return list(tx.execute(query).scalars())
+
+
+def release_keys(journal: Journal, source: Source, keys: Sequence[str]) -> int:
+    """Give the last message of these keys (all partitions) back to the mapping where it waits; drop earlier ones."""
+    mine = (*_of(source), _held(keys))
     with journal.writing() as tx:
-        return tx.execute(query).rowcount
+        return _release(tx, mine)
+
+
+def release(journal: Journal, source: Source, states: Sequence[str] = HELD) -> int:
+    """The same for everything of the stream that waits: a code was added or a mapping corrected."""
+    with journal.writing() as tx:
+        return _release(tx, (*_of(source), message.c.state.in_(states)))
+
+
+def _release(tx: Transaction, mine: tuple[ColumnElement[bool], ...]) -> int:
+    tx.execute(update(message).where(*mine, ~is_last()).values(state="skipped", reason=OVERTAKEN))
+    return tx.execute(update(message).where(*mine, is_last()).values(state="new", reason="")).rowcount
+
+
+def _held(keys: Sequence[str]) -> ColumnElement[bool]:
+    return message.c.key.in_(keys) & message.c.state.in_(HELD)
+
+
+def read_again(journal: Journal, source: Source, ids: Sequence[int]) -> int:
+    """Have figures read again: these messages count for nothing, and the next pull begins at the flow's `since`.
+
+    Returns how many messages were given up. Whatever the next pull brings under their keys is new, changed or not.
+    """
+    mine = (*_of(source), message.c.id.in_(ids))
+    with journal.writing() as tx:
+        parts = select(message.c.part).where(*mine).distinct()
+        given_up = tx.execute(update(message).where(*mine).values(state="skipped", reason=REREAD)).rowcount
+        here = cursor.c.connection == source.connection, cursor.c.stream == source.stream
+        tx.execute(delete(cursor).where(*here, cursor.c.part.in_(parts)))
+        return given_up
 
 
 def position(journal: Journal, source: Source) -> datetime | None:
@@ -96,11 +194,15 @@ def position(journal: Journal, source: Source) -> datetime | None:
         return tx.execute(select(cursor.c.position).where(*_is(source))).scalar_one_or_none()
 
 
-def advance(journal: Journal, source: Source, to: datetime) -> None:
-    """Move a partition's cursor; it never goes back."""
+def advance(journal: Journal, source: Source, to: datetime, since: datetime | None = None) -> None:
+    """Move a partition's cursor; it never goes back.
+
+    `since` is where this reading found it: a cursor that was taken away meanwhile (`read_again`) stays away.
+    """
     values = {"connection": source.connection, "stream": source.stream, "part": source.part}
     with journal.writing() as tx:
-        tx.execute(journal.insert_new(cursor).values(**values, position=to, changed_at=journal.now()))
+        if since is None:
+            tx.execute(journal.insert_new(cursor).values(**values, position=to, changed_at=journal.now()))
         newer = update(cursor).where(*_is(source), cursor.c.position < to)
         tx.execute(newer.values(position=to, changed_at=journal.now()))
 

@@ -3,45 +3,45 @@
 from __future__ import annotations
 
 import getpass
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import func, select
 
-from duijie.cli.output import AsJson, show, told
-from duijie.journal import Journal, documents
-from duijie.journal.tables import work_item, work_item_record
+from duijie.cli.output import AsJson, console, show, told
+from duijie.console.words import KINDS
+from duijie.flow import load_flows
+from duijie.journal import Journal, documents, views, work
+from duijie.replay import Routes, preview_item, replay_item
 
 app = typer.Typer(no_args_is_help=True)
 
 
+Flows = Annotated[Path, typer.Option("--flows", help="The folder of flow files.")]
+DEFAULT = Path("dags/flows")
+Item = Annotated[int, typer.Argument(help="The work item's number.")]
+
+
 @app.command("list")
 @told
-def list_items(as_json: AsJson = False) -> None:
+def list_items(
+    owner: Annotated[str, typer.Option(help="Only those of this owner (责任方).")] = "",
+    kind: Annotated[str, typer.Option(help="Only this kind, such as unmapped or 对照缺失.")] = "",
+    as_json: AsJson = False,
+) -> None:
     """Open work items with owner, impact and next step."""
-    journal = Journal.open()
-    held = func.count(work_item_record.c.key)
-    money = func.coalesce(func.sum(work_item_record.c.amount), 0)
-    query = (
-        select(work_item, held.label("held"), money.label("money"))
-        .outerjoin(work_item_record, work_item_record.c.work_item_id == work_item.c.id)
-        .where(work_item.c.state != "closed")
-        .group_by(work_item.c.id)
-        .order_by(money.desc(), work_item.c.id)
-    )
-    with journal.reading() as tx:
-        found = tx.execute(query).all()
+    found = views.items(Journal.open(), kind=kind_of(kind), owner=owner)
     rows = [
         {
-            "编号": r.id,
-            "类别": r.kind,
-            "责任": r.owner,
-            "单据": r.held,
-            "金额": f"{documents.yuan(r.money):,}",
-            "原因": r.reason,
-            "下一步": r.next_step,
+            "编号": one.id,
+            "类别": one.kind,
+            "责任": one.owner,
+            "单据": one.records,
+            "金额": f"{documents.yuan(one.money):,}",
+            "原因": one.reason,
+            "下一步": one.next_step,
         }
-        for r in found
+        for one in found
     ]
     show(rows, as_json, "待处理")
 
@@ -49,11 +49,35 @@ def list_items(as_json: AsJson = False) -> None:
 @app.command()
 @told
 def replay(
-    item: Annotated[int, typer.Argument(help="The work item's number.")],
+    item: Item,
+    flows: Flows = DEFAULT,
+    is_dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be released.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Send everything that one work item holds round again: its cause was removed."""
-    from duijie.replay import replay_item  # noqa: PLC0415
+    journal, known = Journal.open(), Routes(load_flows(flows), flows.absolute().parent.parent)
+    who = getpass.getuser()
+    counts = preview_item(journal, item, known) if is_dry else replay_item(journal, item, who, known)
+    rows = [{"放行": name, "笔数": number} for name, number in counts.words.items()]
+    show(rows, as_json, f"重放 {item}" + (" (试算)" if is_dry else ""))
 
-    counts = replay_item(Journal.open(), item, getpass.getuser())
-    show([{"放行": name, "笔数": number} for name, number in counts.items()], as_json, f"重放 {item}")
+
+@app.command()
+@told
+def claim(item: Item, who: Annotated[str, typer.Option(help="In whose name.")] = "") -> None:
+    """Put a name (yours) on an open work item."""
+    work.claim(Journal.open(), item, who or getpass.getuser())
+    console.print(f"待处理 {item} 已认领")
+
+
+@app.command()
+@told
+def close(item: Item, note: Annotated[str, typer.Option(help="What was done.", prompt="处理说明")]) -> None:
+    """Close a work item with a note."""
+    work.close(Journal.open(), item, getpass.getuser(), note)
+    console.print(f"待处理 {item} 已关闭")
+
+
+def kind_of(text: str) -> str:
+    """A kind by its name in the journal or by the word people read."""
+    return next((kind for kind, word in KINDS.items() if word == text), text)

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Form
-from sqlalchemy import update
+from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from duijie import codec
 from duijie.alerts.sending import waiting
-from duijie.connect.errors import ConfigError
 from duijie.connect.secrets import mask_record
-from duijie.console import security, users
+from duijie.console import security, users, work_pages
+from duijie.console.flows import readable
 from duijie.console.words import CHINA
-from duijie.flow import Flow, load_flow
-from duijie.journal import views, work
-from duijie.journal.tables import work_item
-from duijie.replay import replay_item
+from duijie.journal import views
 
 if TYPE_CHECKING:
     from duijie.console.app import Site
@@ -35,7 +31,7 @@ def router(site: Site) -> APIRouter:
     _door(routes, site)
     _reading(routes, site)
     _fragments(routes, site)
-    _acting(routes, site)
+    work_pages.add(routes, site)
     return routes
 
 
@@ -92,19 +88,6 @@ def _reading(routes: APIRouter, site: Site) -> None:
         shown = {"hits": {hit.id for hit in hits}, "held": views.held(site.journal, q)}
         return site.page(request, "trace.html", q=q, chains=chains, more=len(roots) - len(found), **shown)
 
-    @routes.get("/work")
-    def work_list(request: Request, kind: str = "", state: str = "open") -> Response:
-        found = views.items(site.journal, state=state, kind=kind)
-        return site.page(request, "work.html", items=found, kind=kind, state=state)
-
-    @routes.get("/work/{item_id}")
-    def work_page(request: Request, item_id: int, done: str = "") -> Response:
-        found = views.items(site.journal, item_id=item_id)
-        if not found:
-            return PlainTextResponse("没有这个待处理", 404)
-        held = views.records(site.journal, item_id)
-        return site.page(request, "work_item.html", item=found[0], records=held, done=done)
-
     @routes.get("/reconcile")
     def reconcile(request: Request) -> Response:
         return site.page(request, "reconcile.html", rows=views.comparisons(site.journal))
@@ -121,7 +104,7 @@ def _reading(routes: APIRouter, site: Site) -> None:
 
 
 def _overview(site: Site) -> dict[str, Any]:
-    flows, broken = _flows(site.root / "dags" / "flows")
+    flows, broken = readable(site.root)
     day = site.journal.now().astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
     open_items = views.items(site.journal)
     kinds: dict[str, tuple[int, int, int]] = {}
@@ -138,19 +121,6 @@ def _overview(site: Site) -> dict[str, Any]:
         "comparisons": views.comparisons(site.journal),
         "alerts": len(waiting(site.journal)),
     }
-
-
-def _flows(folder: Path) -> tuple[dict[str, Flow], list[str]]:
-    """The flows that can be read, and why the others cannot: one wrong file hides no other."""
-    flows: dict[str, Flow] = {}
-    broken: list[str] = []
-    for path in sorted(folder.glob("*.yaml")):
-        try:
-            flow = load_flow(path)
-            flows[flow.flow] = flow
-        except ConfigError as error:
-            broken.append(error.zh)
-    return flows, broken
 
 
 def _fragments(routes: APIRouter, site: Site) -> None:
@@ -185,30 +155,3 @@ def _shown(value: Any) -> str:
     from msgspec import json  # noqa: PLC0415
 
     return json.format(codec.encode_ordered(value), indent=2).decode()
-
-
-def _acting(routes: APIRouter, site: Site) -> None:
-    @routes.post("/work/{item_id}/claim")
-    def claim(request: Request, item_id: int) -> Response:
-        name = request.state.user.display
-        with site.journal.writing() as tx:
-            mine = update(work_item).where(work_item.c.id == item_id, work_item.c.state == "open")
-            tx.execute(mine.values(state="claimed", owner=name))
-        return RedirectResponse(f"/work/{item_id}?done=已认领", 303)
-
-    @routes.post("/work/{item_id}/close")
-    def close(request: Request, item_id: int, note: Annotated[str, Form()]) -> Response:
-        if not note.strip():
-            return RedirectResponse(f"/work/{item_id}?done=请先写明处理说明", 303)
-        with site.journal.writing() as tx:
-            work.close_items(tx, site.journal, [item_id], request.state.user.display, note.strip())
-        return RedirectResponse(f"/work/{item_id}?done=已关闭", 303)
-
-    @routes.post("/work/{item_id}/replay")
-    def replay(request: Request, item_id: int) -> Response:
-        try:
-            counts = replay_item(site.journal, item_id, request.state.user.display)
-        except ConfigError as error:
-            return PlainTextResponse(error.zh, 404)
-        said = ", ".join(f"{name} {number}" for name, number in counts.items())
-        return RedirectResponse(f"/work/{item_id}?done=已重放: {said}, 下次运行该流程时重新处理", 303)

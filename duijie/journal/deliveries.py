@@ -202,6 +202,15 @@ def release(journal: Journal, ids: Iterable[int], why: str) -> int:
         return len(rows)
 
 
+def waiting_of(journal: Journal, flow: str, entity: str, keys: Sequence[str]) -> list[int]:
+    """Ids of a flow's rows that wait for a person, for the current documents of these keys, whatever the sink."""
+    query = select(delivery.c.id).join(document, document.c.id == delivery.c.document_id)
+    query = query.where(delivery.c.flow == flow, delivery.c.entity == entity, delivery.c.key.in_(keys))
+    query = query.where(document.c.current, delivery.c.state.in_(("blocked", "rejected"))).order_by(delivery.c.id)
+    with journal.reading() as tx:
+        return list(tx.execute(query).scalars())
+
+
 def waiting_ids(journal: Journal, sink: str, states: Sequence[str]) -> list[int]:
     """Ids of a sink's rows in these states."""
     query = select(delivery.c.id).where(delivery.c.sink == sink, delivery.c.state.in_(states))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, literal, or_, select
+from sqlalchemy import ColumnElement, Row, func, literal, or_, select
 
 from duijie import codec
 from duijie.codec import Record
@@ -132,21 +132,46 @@ def incidents(journal: Journal) -> list[tuple[str, str, int]]:
         return [(connection, kind, number) for connection, kind, number in tx.execute(query)]
 
 
-def items(journal: Journal, *, state: str = "open", kind: str = "", item_id: int = 0) -> list[Item]:
-    """Work items, the most money first. `state` "open" means not closed."""
+def items(
+    journal: Journal,
+    *,
+    state: str = "open",
+    kind: str = "",
+    owner: str = "",
+    item_id: int = 0,
+    start: int = 0,
+    most: int | None = None,
+) -> list[Item]:
+    """Work items, the most money first, `most` of them from the `start`-th on. `state` "open" means not closed."""
     money = func.coalesce(func.sum(work_item_record.c.amount), 0)
     query = select(work_item, func.count(work_item_record.c.key).label("records"), money.label("money"))
     query = query.outerjoin(work_item_record, work_item_record.c.work_item_id == work_item.c.id)
-    query = query.group_by(work_item.c.id).order_by(money.desc(), work_item.c.id)
-    if item_id:
-        query = query.where(work_item.c.id == item_id)
-    else:
-        query = query.where(work_item.c.state == "closed" if state == "closed" else work_item.c.state != "closed")
-    if kind:
-        query = query.where(work_item.c.kind == kind)
+    query = query.where(work_item.c.id == item_id if item_id else _wanted(state, kind, owner))
+    query = query.group_by(work_item.c.id).order_by(money.desc(), work_item.c.id).offset(start).limit(most)
     names = Item.__dataclass_fields__
     with journal.reading() as tx:
         return [Item(**{name: getattr(row, name) for name in names}) for row in tx.execute(query)]
+
+
+def count_items(journal: Journal, *, state: str = "open", kind: str = "", owner: str = "") -> int:
+    """How many work items there are of these."""
+    query = select(func.count()).select_from(work_item).where(_wanted(state, kind, owner))
+    with journal.reading() as tx:
+        return tx.execute(query).scalar_one()
+
+
+def owners(journal: Journal, *, state: str = "open") -> list[str]:
+    """Who is responsible (责任方) for at least one work item."""
+    query = select(work_item.c.owner).where(_wanted(state, "", "")).distinct().order_by(work_item.c.owner)
+    with journal.reading() as tx:
+        return list(tx.execute(query).scalars())
+
+
+def _wanted(state: str, kind: str, owner: str) -> ColumnElement[bool]:
+    found = work_item.c.state == "closed" if state == "closed" else work_item.c.state != "closed"
+    for column, value in ((work_item.c.kind, kind), (work_item.c.owner, owner)):
+        found = found & (column == value) if value else found
+    return found
 
 
 def records(journal: Journal, item_id: int) -> Sequence[Row[Any]]:

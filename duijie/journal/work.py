@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import insert, select, update
+from sqlalchemy import Row, insert, select, update
 
 from duijie.connect.errors import (
     ConfigError,
@@ -98,6 +99,48 @@ def open_item(
     return int(item_id)
 
 
+def must_be_open(journal: Journal, item_id: int) -> None:
+    """Raises ConfigError that says what is the matter: there is no such item, or who has closed it."""
+    with journal.reading() as tx:
+        _open_one(tx, item_id)
+
+
+def claim(journal: Journal, item_id: int, who: str) -> None:
+    """Put one's name on an open item. Raises ConfigError that says who holds it or has closed it."""
+    with journal.writing() as tx:
+        mine = update(work_item).where(work_item.c.id == item_id, work_item.c.state == "open")
+        if tx.execute(mine.values(state="claimed", owner=who)).rowcount:
+            return
+        held = _open_one(tx, item_id)
+    raise ConfigError(
+        f"待处理 {item_id} 已由 {held.owner} 认领" + (", 不用再认领" if held.owner == who else ", 如需接手请与其联系"),
+        en=f"work item {item_id} is held by {held.owner}",
+        where=str(item_id),
+    )
+
+
+def close(journal: Journal, item_id: int, who: str, resolution: str) -> None:
+    """Close an item with a note. Raises ConfigError when there is none, no note, or it is closed already."""
+    if not resolution.strip():
+        raise ConfigError("请先写明处理说明", en="say what was done", where=str(item_id))
+    with journal.writing() as tx:
+        if not close_items(tx, journal, [item_id], who, resolution.strip()):
+            _open_one(tx, item_id)
+
+
+def _open_one(tx: Transaction, item_id: int) -> Row[Any]:
+    item = tx.execute(select(work_item).where(work_item.c.id == item_id)).first()
+    if item is None:
+        raise ConfigError(f"没有编号为 {item_id} 的待处理", en=f"no work item {item_id}", where=str(item_id))
+    if item.state == "closed":
+        raise ConfigError(
+            f"待处理 {item_id} 已由 {item.closed_by} 关闭 ({item.resolution}), 不能再操作",
+            en=f"work item {item_id} was closed by {item.closed_by}",
+            where=str(item_id),
+        )
+    return item
+
+
 def close_items(tx: Transaction, journal: Journal, ids: Sequence[int], who: str, resolution: str) -> int:
     """Close items; their alerts become recovery notices."""
     query = select(work_item.c.id, work_item.c.open_subject).where(work_item.c.id.in_(ids))
@@ -105,9 +148,8 @@ def close_items(tx: Transaction, journal: Journal, ids: Sequence[int], who: str,
     for row in rows:
         recovered(tx, journal, f"work|{row.open_subject}")
         done = {"state": "closed", "open_subject": None, "closed_at": journal.now()}
-        tx.execute(
-            update(work_item).where(work_item.c.id == row.id).values(**done, closed_by=who, resolution=resolution)
-        )
+        mine = update(work_item).where(work_item.c.id == row.id)
+        tx.execute(mine.values(**done, closed_by=who[:80], resolution=resolution))
     return len(rows)
 
 

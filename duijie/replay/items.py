@@ -1,41 +1,93 @@
-"""Sending what a work item holds round again, once its cause is removed."""
+"""Sending what a work item holds round again, once its cause is removed: its own records, in their own flows, no more.
+
+A released message is mapped, a released delivery is sent by the next run of the flow. Figures (stock) are not mapped
+again: their stream is read again.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, select, update
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass
 
-from duijie.connect.errors import ConfigError
-from duijie.journal import Journal, deliveries
-from duijie.journal.tables import delivery, document, message, work_item, work_item_record
+from sqlalchemy import select
 
-WAITING_MESSAGES = ("blocked", "malformed", "invalid")
-WAITING_DELIVERIES = ("blocked", "rejected")
+from duijie.journal import Journal, deliveries, inbox, work
+from duijie.journal.tables import work_item_record
+from duijie.replay.routes import FIGURES, Routes
 
-
-def replay_item(journal: Journal, item_id: int, who: str) -> dict[str, int]:
-    """Release the messages and deliveries of an item's records. Returns how many of each. Raises ConfigError."""
-    records = _records(journal, item_id)
-    keys = [key for _, key in records]
-    released = deliveries.release(journal, _waiting_deliveries(journal, records), f"{who} 重放待处理 {item_id}")
-    waits: ColumnElement[bool] = message.c.state.in_(WAITING_MESSAGES) & message.c.key.in_(keys)
-    with journal.writing() as tx:
-        messages = tx.execute(update(message).where(waits).values(state="new", reason="")).rowcount
-    return {"报文": messages, "单据": released}
+BATCH = 500
 
 
-def _records(journal: Journal, item_id: int) -> list[tuple[str, str]]:
-    query = select(work_item_record.c.entity, work_item_record.c.key).where(work_item_record.c.work_item_id == item_id)
+@dataclass(frozen=True)
+class Released:
+    """How many messages and deliveries go round again; how many figures are read again instead."""
+
+    messages: int = 0
+    deliveries: int = 0
+    reread: int = 0
+
+    def __add__(self, other: Released) -> Released:
+        """Both together."""
+        return Released(*(sum(pair) for pair in zip(astuple(self), astuple(other), strict=True)))
+
+    @property
+    def words(self) -> dict[str, int]:
+        """For people."""
+        return {"报文": self.messages, "单据": self.deliveries, "即时数重读": self.reread}
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Keys of one entity that one flow holds up, and the streams their messages come from."""
+
+    flow: str
+    entity: str
+    keys: Sequence[str]
+    sources: Sequence[inbox.Source]
+
+
+def preview_item(journal: Journal, item_id: int, known: Routes) -> Released:
+    """What `replay_item` would release; writes nothing and raises the same."""
+    work.must_be_open(journal, item_id)
+    total = Released()
+    for one in _holdings(journal, item_id, known):
+        rows = deliveries.waiting_of(journal, one.flow, one.entity, one.keys)
+        messages = sum(len(inbox.held(journal, source, one.keys)) for source in one.sources)
+        total += _counted(one, messages, len(rows))
+    return total
+
+
+def replay_item(journal: Journal, item_id: int, who: str, known: Routes) -> Released:
+    """Release what an item holds. Raises ConfigError when there is no such item, it is closed, or its flow is gone."""
+    work.must_be_open(journal, item_id)
+    why = f"{who} 重放待处理 {item_id}"
+    total = Released()
+    for one in _holdings(journal, item_id, known):
+        rows = deliveries.waiting_of(journal, one.flow, one.entity, one.keys)
+        messages = sum(_release(journal, source, one) for source in one.sources)
+        total += _counted(one, messages, deliveries.release(journal, rows, why))
+    return total
+
+
+def _release(journal: Journal, source: inbox.Source, one: Holding) -> int:
+    if one.entity in FIGURES:
+        return inbox.read_again(journal, source, inbox.held(journal, source, one.keys))
+    return inbox.release_keys(journal, source, one.keys)
+
+
+def _counted(one: Holding, messages: int, released: int) -> Released:
+    return Released(0, released, messages) if one.entity in FIGURES else Released(messages, released)
+
+
+def _holdings(journal: Journal, item_id: int, known: Routes) -> Iterator[Holding]:
+    query = select(work_item_record.c.flow, work_item_record.c.entity, work_item_record.c.key)
     with journal.reading() as tx:
-        if tx.execute(select(work_item.c.id).where(work_item.c.id == item_id)).first() is None:
-            raise ConfigError(f"没有编号为 {item_id} 的待处理", en=f"no work item {item_id}", where=str(item_id))
-        return [(entity, key) for entity, key in tx.execute(query)]
-
-
-def _waiting_deliveries(journal: Journal, records: list[tuple[str, str]]) -> list[int]:
-    ids: list[int] = []
-    with journal.reading() as tx:
-        for entity, key in records:
-            query = select(delivery.c.id).join(document, document.c.id == delivery.c.document_id)
-            query = query.where(delivery.c.entity == entity, delivery.c.key == key, document.c.current)
-            ids += tx.execute(query.where(delivery.c.state.in_(WAITING_DELIVERIES))).scalars()
-    return ids
+        rows = tx.execute(query.where(work_item_record.c.work_item_id == item_id)).all()
+    held: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for flow, entity, key in rows:
+        held[flow, entity].append(key)
+    for (flow, entity), keys in held.items():
+        sources = [one.source for one in known.of(flow) if one.entity == entity]
+        for start in range(0, len(keys), BATCH):
+            yield Holding(flow, entity, keys[start : start + BATCH], sources)

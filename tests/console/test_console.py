@@ -10,7 +10,8 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from duijie.console.app import create_app
-from duijie.journal import Journal
+from duijie.journal import Journal, inbox, work
+from duijie.journal.inbox import Source
 from duijie.journal.tables import work_item
 from tests.console.conftest import HOSTILE, ORDER, PASSWORD, TOKEN, VOUCHER, form_token, log_in
 
@@ -96,7 +97,39 @@ class TestActing:
 
     def test_replaying_says_what_was_released(self, ops: TestClient) -> None:
         page = ops.post("/work/1/replay", data={"csrf": form_token(ops.get("/work/1").text)}).text
-        assert "已重放: 报文 0, 单据 0" in page
+        assert "已重放: 无" in page
+
+    def test_the_item_says_what_replaying_would_do_before_anything_is_done(self, ops: TestClient) -> None:
+        assert "没有等待放行的报文或单据" in ops.get("/work/1").text
+
+    def test_a_blocked_message_is_announced_then_released(self, ops: TestClient, kept: Journal) -> None:
+        inbox.store(kept, Source("taobao", "trade"), "tid", [{"tid": 7}])
+        with kept.writing() as tx:
+            inbox.settle(tx, [2], "blocked", "taobao/sales_order.in@1", "对照缺失")
+        page = ops.get("/work/1").text
+        assert "重放将放行: 报文 1, 由该流程下次运行处理" in page
+        page = ops.post("/work/1/replay", data={"csrf": form_token(page)}).text
+        assert "已重放: 报文 1, 由该流程下次运行处理" in page
+        assert "已重放" not in ops.get("/work/1").text
+
+    def test_a_closed_item_is_not_replayed_claimed_or_closed_and_says_why(self, ops: TestClient, kept: Journal) -> None:
+        token = form_token(ops.get("/work/1").text)
+        ops.post("/work/1/close", data={"csrf": token, "note": "已更正"})
+        for action in ("replay", "claim", "close"):
+            page = ops.post(f"/work/1/{action}", data={"csrf": token, "note": "x"}).text
+            assert "已由 ops 某人 关闭 (已更正), 不能再操作" in page
+        assert self._state(kept) == "closed"
+
+    def test_an_item_held_by_somebody_else_says_by_whom(self, ops: TestClient, kept: Journal) -> None:
+        work.claim(kept, 1, "李四")
+        page = ops.post("/work/1/claim", data={"csrf": form_token(ops.get("/work/1").text)}).text
+        assert "已由 李四 认领" in page
+        assert "如需接手请与其联系" in page
+
+    @pytest.mark.parametrize("action", ["claim", "close", "replay"])
+    def test_an_item_that_is_not_there_is_not_acted_on(self, ops: TestClient, action: str) -> None:
+        token = form_token(ops.get("/work/1").text)
+        assert ops.post(f"/work/99/{action}", data={"csrf": token, "note": "x"}).status_code == 404
 
     @staticmethod
     def _state(kept: Journal) -> str:
@@ -160,7 +193,25 @@ class TestPages:
         page = ops.get("/work").text
         assert "360.01" in page
         assert "点“重放”" in page
-        assert "没有待处理" in ops.get("/work?kind=conflict").text
+        assert "没有符合条件的待处理" in ops.get("/work?kind=conflict").text
+
+    def test_the_work_list_is_filtered_by_owner_and_keeps_the_filter_from_page_to_page(
+        self, ops: TestClient, kept: Journal
+    ) -> None:
+        with kept.writing() as tx:
+            for number in range(60):
+                work.open_item(tx, kept, "orders", work.Finding("rejected", f"x{number}", f"拒绝 {number}."))
+        page = ops.get("/work").text
+        assert "61 项" in page
+        assert "第 1 页, 共 2 页" in page
+        page = ops.get("/work", params={"owner": "会计"}).text
+        assert "60 项" in page
+        assert "对照缺失: " not in page
+        further = page.split("下一页")[0].rpartition('href="')[2].split('"')[0].replace("&amp;", "&")
+        page = ops.get(further).text
+        assert "第 2 页, 共 2 页" in page
+        assert page.count("拒绝 ") == 10
+        assert "没有符合条件的待处理" in ops.get("/work", params={"owner": "无人"}).text
 
     def test_a_difference_leads_to_its_work_item(self, ops: TestClient) -> None:
         page = ops.get("/reconcile/1").text

@@ -19,6 +19,7 @@ from duijie.connect.protocol import Done, Figures, Found, Later, Outcome, Refuse
 from duijie.flow import Deliver
 from duijie.journal import Journal, deliveries, documents, work
 from duijie.journal.deliveries import Change, Delivery
+from duijie.journal.lookup import as_of, day_of
 from duijie.journal.work import Finding
 from duijie.mapping import Lookup, Mapping
 
@@ -106,7 +107,8 @@ class Delivering:
         dropped: list[int] = []
         for one in batch:
             try:
-                payload = self._mapping.run(one.document.body, self._lookup, self._step.settings)
+                lookup = as_of(self._lookup, day_of(one.document.body))
+                payload = self._mapping.run(one.document.body, lookup, self._step.settings)
             except DataError as error:
                 blocked.append((one, error))
                 continue
@@ -120,7 +122,8 @@ class Delivering:
         with self._journal.writing() as tx:
             for one, error in blocked:
                 deliveries.settle_in(tx, self._journal, "claimed", {one.id: Change("blocked", error.zh)})
-                finding = work.finding_for(error, f"{one.document.entity}:{one.document.key}")
+                name = f"{one.document.entity}:{one.document.key}"
+                finding = work.finding_for(error, name, self._step.connection)
                 work.open_item(tx, self._journal, self._flow, finding, [_held(one)])
         return Counter(waiting=len(blocked))
 

@@ -16,6 +16,7 @@ from sqlalchemy import insert, update
 
 from duijie import codec
 from duijie.alerts.sending import send_waiting
+from duijie.codes.fix import release_arrived
 from duijie.connect.connection import Connection, find_connection
 from duijie.connect.errors import ConfigError, DuijieError, JournalBusy
 from duijie.connect.protocol import Connector, Incident, Sink, Stream
@@ -115,6 +116,8 @@ class Engine:
             counts += read(self.journal, step, stream, self.journal.now())
         finally:
             counts += refinery.run(Source(step.connection, step.stream), step.settings)
+            if counts["new_documents"]:
+                release_arrived(self.journal, stream.entity, "duijie")
         return counts
 
     def _poll(self, flow: Flow, step: Poll) -> Counts:

@@ -19,7 +19,9 @@ from duijie.connect.errors import DataError, DuijieError, InvalidDocument, Malfo
 from duijie.connect.protocol import Stream, Window
 from duijie.flow import Poll, Pull
 from duijie.journal import Journal, documents, inbox, work
+from duijie.journal.codes import CHINA
 from duijie.journal.inbox import Message, Source
+from duijie.journal.lookup import as_of
 from duijie.mapping import Lookup, Mapping
 from duijie.schemas import check
 
@@ -88,10 +90,10 @@ class Refinery:
         """Map everything that waits, in batches of one transaction each."""
         counts: Counts = Counter()
         while batch := inbox.waiting(self._journal, source, BATCH):
-            counts += self._batch(batch, settings)
+            counts += self._batch(batch, settings, source.connection)
         return counts
 
-    def _batch(self, batch: Sequence[Message], settings: Record) -> Counts:
+    def _batch(self, batch: Sequence[Message], settings: Record, connection: str) -> Counts:
         results = [(message, self._map(message, settings)) for message in batch]
         stamp = f"{self._mapping.name}@{self._mapping.version}"
         counts: Counts = Counter()
@@ -101,7 +103,7 @@ class Refinery:
             for message, result in results:
                 if isinstance(result, DataError):
                     state, reason = STATES.get(type(result), "invalid"), result.zh
-                    finding = work.finding_for(result, f"{self._entity}:{message.key}")
+                    finding = work.finding_for(result, f"{self._entity}:{message.key}", connection)
                     held = [(self._entity, message.key, _money_in(message))]
                     work.open_item(tx, self._journal, self._flow, finding, held)
                     counts["waiting"] += 1
@@ -124,7 +126,8 @@ class Refinery:
             record = codec.decode(message.body)
             if not isinstance(record, dict):
                 raise MalformedMessage("报文不是一条记录, 请对方更正后重发", en="the message is not a record")
-            result = self._mapping.run(record, self._lookup, settings | {"partition": message.part})
+            lookup = as_of(self._lookup, message.received_at.astimezone(CHINA).date())
+            result = self._mapping.run(record, lookup, settings | {"partition": message.part})
             if result is not None:
                 check(self._entity, result)
         except msgspec.DecodeError as error:

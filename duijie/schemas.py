@@ -26,6 +26,12 @@ def schema(entity: str) -> dict[str, Any]:
 
 
 @cache
+def is_entity(name: str) -> bool:
+    """Whether a canonical entity has this name."""
+    return name.isidentifier() and (FOLDER / f"{name}.json").exists()
+
+
+@cache
 def _validator(entity: str) -> Any:
     return jsonschema_rs.validator_for(schema(entity), validate_formats=True)
 

@@ -34,6 +34,7 @@ class Message:
     key: str
     part: str
     body: bytes
+    received_at: datetime
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def _row(journal: Journal, source: Source, key_field: str, record: Record) -> Re
 def waiting(journal: Journal, source: Source, limit: int, after: int = 0) -> list[Message]:
     """Messages of the stream that no mapping has seen yet, oldest first, all partitions."""
     query = (
-        select(message.c.id, message.c.key, message.c.part, message.c.body)
+        select(message.c.id, message.c.key, message.c.part, message.c.body, message.c.received_at)
         .where(message.c.connection == source.connection, message.c.stream == source.stream)
         .where(message.c.state == "new", message.c.id > after)
         .order_by(message.c.id)

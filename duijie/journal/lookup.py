@@ -1,13 +1,28 @@
-"""What mappings may ask the journal: code tables 对照 and master documents, read once per run."""
+"""What mappings may ask the journal: code tables 对照 and master documents, read once per run.
+
+A code is answered by the row that holds on the record's own day, so that a replay of November in December gives what
+November gave: a document's `business_date` (or `date`), and for a raw message, which has no such field yet, the day it
+was received. Where neither is known it is today.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections import defaultdict
+from copy import copy
+from datetime import date
+from typing import TypeVar
+
+from sqlalchemy import case, select
 
 from duijie import codec
 from duijie.codec import Record
+from duijie.journal.codes import EVERYWHERE, today
 from duijie.journal.journal import Journal
 from duijie.journal.tables import document, xref
+
+DAY_FIELDS = ("business_date", "date")
+Other = TypeVar("Other")
+Dated = tuple[date, str]
 
 
 class JournalLookup:
@@ -16,14 +31,22 @@ class JournalLookup:
     def __init__(self, journal: Journal, connection: str) -> None:
         self._journal = journal
         self._connection = connection
-        self._codes: dict[str, dict[str, str]] = {}
+        self._day = today(journal)
+        self._codes: dict[str, dict[str, list[Dated]]] = {}
         self._documents: dict[str, dict[str, Record]] = {}
 
+    def on(self, day: date) -> JournalLookup:
+        """The same look-up as of a day; what has been read is shared."""
+        other = copy(self)
+        other._day = day
+        return other
+
     def xref(self, kind: str, code: str) -> str | None:
-        """The counterpart of a code for this connection, else for all ("*")."""
+        """The counterpart of a code for this connection, else for all ("*"), on the look-up's day."""
         if kind not in self._codes:
             self._codes[kind] = self._read_codes(kind)
-        return self._codes[kind].get(str(code))
+        versions = self._codes[kind].get(str(code), ())
+        return next((counterpart for since, counterpart in versions if since <= self._day), None)
 
     def codes(self, kind: str, counterpart: str) -> list[str]:
         """The codes that stand for a counterpart."""
@@ -37,13 +60,34 @@ class JournalLookup:
             self._documents[entity] = self._read_documents(entity)
         return self._documents[entity].get(str(key))
 
-    def _read_codes(self, kind: str) -> dict[str, str]:
-        query = select(xref.c.code, xref.c.counterpart).where(xref.c.kind == kind)
-        query = query.where(xref.c.connection.in_((self._connection, "*"))).order_by(xref.c.connection)
+    def _read_codes(self, kind: str) -> dict[str, list[Dated]]:
+        """Code → (valid from, counterpart), in the order in which they are to be asked."""
+        query = select(xref.c.code, xref.c.valid_from, xref.c.counterpart).where(xref.c.kind == kind)
+        query = query.where(xref.c.connection.in_((self._connection, EVERYWHERE)))
+        own_first = case((xref.c.connection == EVERYWHERE, 1), else_=0)
+        found: defaultdict[str, list[Dated]] = defaultdict(list)
         with self._journal.reading() as tx:
-            return {code: counterpart for code, counterpart in tx.execute(query)}
+            for code, since, counterpart in tx.execute(
+                query.order_by(own_first, xref.c.valid_from.desc(), xref.c.version.desc())
+            ):
+                found[code].append((since, counterpart))
+        return dict(found)
 
     def _read_documents(self, entity: str) -> dict[str, Record]:
         query = select(document.c.key, document.c.body).where(document.c.entity == entity, document.c.current)
         with self._journal.reading() as tx:
             return {key: codec.decode(body) for key, body in tx.execute(query)}
+
+
+def as_of(lookup: Other, day: date | None) -> Other | JournalLookup:
+    """The look-up as of a day; one that knows no days (a test's), or no day, leaves it as it is."""
+    return lookup.on(day) if day is not None and isinstance(lookup, JournalLookup) else lookup
+
+
+def day_of(body: Record) -> date | None:
+    """A document's own day; None where it has none that can be read."""
+    told = next((value for name in DAY_FIELDS if isinstance(value := body.get(name), str)), "")
+    try:
+        return date.fromisoformat(told[:10])
+    except ValueError:
+        return None

@@ -6,7 +6,7 @@ Bodies are canonical JSON bytes; times are stored in UTC and come back with thei
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Dialect,
     ForeignKey,
@@ -42,6 +43,7 @@ DELIVERY_STATES = (
     "cancelled",
 )
 MESSAGE_STATES = ("new", "mapped", "skipped", "blocked", "malformed", "invalid")
+ALWAYS = date(1900, 1, 1)  # a code that has held since ever; the first day that Excel knows
 Serial = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -158,7 +160,9 @@ xref = Table(
     Column("counterpart", String(200), nullable=False),
     Column("changed_by", String(80), nullable=False, server_default=""),
     Column("changed_at", Utc, nullable=False),
-    UniqueConstraint("kind", "connection", "code", name="xref_once"),
+    Column("valid_from", Date, nullable=False, server_default=ALWAYS.isoformat()),
+    Column("version", Integer, nullable=False, server_default="1"),
+    UniqueConstraint("kind", "connection", "code", "version", name="xref_version"),
 )
 
 link = Table(
@@ -214,6 +218,18 @@ work_item = Table(
     Column("closed_by", String(80), nullable=False, server_default=""),
     Column("resolution", Text, nullable=False, server_default=""),
     _in("state", ("open", "claimed", "closed")),
+)
+
+unmapped = Table(
+    "unmapped",
+    metadata,
+    Column("work_item_id", Serial, ForeignKey("work_item.id"), primary_key=True),
+    Column("what", String(12), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("connection", String(80), nullable=False, server_default=""),
+    Column("code", String(200), nullable=False),
+    _in("what", ("code", "document")),
+    Index("unmapped_code", "kind", "code"),
 )
 
 work_item_record = Table(

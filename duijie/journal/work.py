@@ -23,7 +23,8 @@ from duijie.connect.errors import (
     VendorRejected,
 )
 from duijie.journal.journal import Journal
-from duijie.journal.tables import alert, work_item, work_item_record
+from duijie.journal.tables import alert, unmapped, work_item, work_item_record
+from duijie.schemas import is_entity
 
 OWNERS = {
     "unmapped": "运营",
@@ -45,6 +46,20 @@ NEXT_STEPS = {
     "config": "按提示的文件与行号更正映射或配置",
     "invoice": "按原因更正抬头、税号或商品编码后重新申请",
 }
+MISSING_STEPS = {
+    "code": "在“对照”页 (或 duijie code set) 补上该编码: 所有等待的单据一次放行, 该流程下次运行时处理",
+    "document": "在来源系统补建该档案 (或更正单据上的编码): 档案拉取到后, 等待的单据自动放行; 对照表补不了它",
+}
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What an unmapped item lacks: a row of a code table at a connection, or a master document (`what`)."""
+
+    what: str
+    kind: str
+    connection: str
+    code: str
 
 
 @dataclass(frozen=True)
@@ -54,12 +69,23 @@ class Finding:
     kind: str
     subject: str
     reason: str
+    missing: Missing | None = None
 
 
-def finding_for(error: DuijieError, subject: str) -> Finding:
-    """The work item that an error asks for; `subject` is used where the error itself names none."""
+def finding_for(error: DuijieError, subject: str, connection: str = "") -> Finding:
+    """The work item that an error asks for; `subject` is used where the error itself names none.
+
+    `connection` is the one whose mapping asked: a code is missing there and nowhere else, a master document
+    everywhere.
+    """
     if isinstance(error, UnmappedCode):
-        return Finding("unmapped", f"{error.kind}:{error.key}", error.zh)
+        if is_entity(error.kind):
+            missing = Missing("document", error.kind, "", error.key)
+            zh = f"档案缺失: {error.kind} “{error.key}” 还没有从来源系统拉取到"
+            return Finding("unmapped", f"{error.kind}:{error.key}", zh, missing)
+        missing = Missing("code", error.kind, connection, error.key)
+        at = f"@{connection}" if connection else ""
+        return Finding("unmapped", f"{error.kind}:{error.key}{at}", error.zh, missing)
     if isinstance(error, CredentialError):
         return Finding("credential", subject, error.zh)
     kinds: tuple[tuple[type[DuijieError], str], ...] = (
@@ -79,13 +105,14 @@ def open_item(
     """Open or find the item for a subject and add the (entity, key, amount in fen) that it holds up."""
     subject = finding.subject[:300]
     open_subject = f"{finding.kind}|{subject}"
+    steps = NEXT_STEPS.get(finding.kind, NEXT_STEPS["invalid"])
     row = {
         "kind": finding.kind,
         "subject": subject,
         "open_subject": open_subject,
         "flow": flow,
         "reason": finding.reason,
-        "next_step": NEXT_STEPS.get(finding.kind, NEXT_STEPS["invalid"]),
+        "next_step": MISSING_STEPS[finding.missing.what] if finding.missing else steps,
         "owner": OWNERS.get(finding.kind, "运维"),
         "created_at": journal.now(),
     }
@@ -94,6 +121,9 @@ def open_item(
     held = [{"work_item_id": item_id, "entity": e, "key": k[:200], "flow": flow, "amount": a} for e, k, a in records]
     if held:
         tx.execute(journal.insert_new(work_item_record), held)
+    if is_new and finding.missing:
+        named = {name: getattr(finding.missing, name) for name in ("what", "kind", "connection")}
+        tx.execute(unmapped.insert().values(work_item_id=item_id, **named, code=finding.missing.code[:200]))
     if is_new:
         raise_alert(tx, journal, f"work|{open_subject}", "重要", f"待处理: {finding.reason}", row["next_step"])
     return int(item_id)
@@ -174,7 +204,8 @@ def release_records(tx: Transaction, journal: Journal, flow: str, entity: str, k
             select(work_item_record.c.key).where(work_item_record.c.work_item_id == item_id).limit(1)
         ).first()
         if left is None:
-            close_items(tx, journal, [item_id], "duijie", "重放后全部通过")
+            noted = tx.execute(select(work_item.c.resolution).where(work_item.c.id == item_id)).scalar_one()
+            close_items(tx, journal, [item_id], "duijie", "; ".join(filter(None, (noted, "重放后全部通过"))))
 
 
 def raise_alert(tx: Transaction, journal: Journal, dedupe: str, level: str, title: str, body: object) -> None:

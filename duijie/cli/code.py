@@ -21,7 +21,7 @@ from duijie.journal.codes import CHINA, EVERYWHERE, Change, Code, Row
 app = typer.Typer(no_args_is_help=True)
 SHOWN = 5
 FAULTS_SHOWN = 20
-WHAT = {True: "对照", False: "档案"}
+WHAT = {"code": "对应编码", "counterpart": "编码", "document": "档案"}
 Kind = Annotated[str, typer.Option(help="Only this kind, e.g. customer.")]
 
 
@@ -62,11 +62,11 @@ def unmapped(
     known = advice.known(items)
     rows = []
     for one in items:
-        best = advice.suggest(one.kind, one.connection, known[one.item_id], 1)
+        best = advice.for_item(one, known[one.item_id], 1)
         rows.append(
             {
                 "待处理": one.item_id,
-                "缺": WHAT[one.is_code],
+                "缺": WHAT[one.what],
                 "类别": one.kind,
                 "连接": one.connection,
                 "编码": one.code,
@@ -95,7 +95,8 @@ def suggest(
     items = [one for one in waiting(journal, Wanted(kind, connection)) if one.code == code]
     known = next(iter(advice.known(items).values()), Known(code))
     place = connection or next((one.connection for one in items), "")
-    found = advice.suggest(kind, place, Known(code, name or known.name, known.barcode), SHOWN)
+    is_reverse = any(one.is_reverse for one in items)
+    found = advice.suggest((kind, place, is_reverse), Known(code, name or known.name, known.barcode), SHOWN)
     rows = [{"建议": one.code, "名称": one.name, "得分": one.score, "理由": one.reason} for one in found]
     show(rows, as_json, f"{kind} {code} 的建议")
 

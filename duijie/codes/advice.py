@@ -20,11 +20,11 @@ MASTERS = {"sku": "product", "item": "product", "goods": "product", "material": 
 
 
 class Advice:
-    """Suggestions for any number of items; counterparts are read once per (kind, connection)."""
+    """Suggestions for any number of items; counterparts are read once per table."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._ready: dict[tuple[str, str], Suggester] = {}
+        self._ready: dict[tuple[str, str, bool], Suggester] = {}
 
     def known(self, items: Iterable[Unmapped]) -> dict[int, Known]:
         """Item → what one waiting record of it says about its code."""
@@ -32,19 +32,24 @@ class Advice:
         records = _records(self._journal, {one.sample for one in asked})
         return {one.item_id: known_of(records.get(one.sample), one.code) for one in asked}
 
-    def suggest(self, kind: str, connection: str, known: Known, limit: int = SHOWN) -> list[Suggestion]:
-        """Counterparts for one code at a connection, the surest first."""
-        if (kind, connection) not in self._ready:
-            self._ready[kind, connection] = Suggester(_candidates(self._journal, kind, connection))
-        return self._ready[kind, connection].suggest(known, limit)
+    def for_item(self, item: Unmapped, known: Known, limit: int = SHOWN) -> list[Suggestion]:
+        """What an item lacks: counterparts of its code, or codes that may stand for its counterpart."""
+        return self.suggest((item.kind, item.connection, item.is_reverse), known, limit)
+
+    def suggest(self, table: tuple[str, str, bool], known: Known, limit: int = SHOWN) -> list[Suggestion]:
+        """The surest first, from one table: kind, connection, whether it is asked from counterpart to code."""
+        if table not in self._ready:
+            self._ready[table] = Suggester(_candidates(self._journal, *table))
+        return self._ready[table].suggest(known, limit)
 
 
-def _candidates(journal: Journal, kind: str, connection: str) -> Iterable[Candidate]:
-    """Counterparts that other codes of the kind have, and the master documents that the kind's codes stand for."""
+def _candidates(journal: Journal, kind: str, connection: str, is_reverse: bool) -> Iterable[Candidate]:
+    """Counterparts that other codes of the kind have (or, asked from there, codes), and master documents."""
     for row in codes.rows(journal, kind):
         elsewhere = connection not in (row.connection, "") and row.connection != EVERYWHERE
         origin = "" if row.connection == EVERYWHERE else row.connection
-        yield Candidate(row.counterpart, stands_for=row.code, origin=origin, is_elsewhere=elsewhere)
+        ends = (row.code, row.counterpart) if is_reverse else (row.counterpart, row.code)
+        yield Candidate(ends[0], stands_for=ends[1], origin=origin, is_elsewhere=elsewhere)
     entity = MASTERS.get(kind, kind)
     if is_entity(entity):
         for one in documents.current(journal, entity):

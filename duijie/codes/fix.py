@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from duijie.codes.worklist import Unmapped, Wanted, chunks, waiting
 from duijie.journal import Journal, codes
-from duijie.journal.codes import EVERYWHERE, Code
+from duijie.journal.codes import EVERYWHERE, Code, Key
 from duijie.journal.tables import unmapped, work_item
 from duijie.replay import replay_item
 
@@ -60,18 +60,22 @@ def release(journal: Journal, item_id: int, who: str) -> Fixed:
 
 def answered_by(journal: Journal, rows: Iterable[Code]) -> list[Unmapped]:
     """Open items that one of the rows answers: the same kind and code, at its connection or everywhere."""
-    keys = {row.key for row in rows}
-    keys |= {(kind, "", code) for kind, _, code in keys}  # an item from before connections were kept
-    asked = sorted({code for _, _, code in keys})
+    keys = {(what, *key) for row in rows for what, key in _answers(row)}
+    keys |= {(what, kind, "", code) for what, kind, _, code in keys}  # an item from before connections were kept
     ids: list[int] = []
-    query = select(unmapped.c.work_item_id, unmapped.c.kind, unmapped.c.connection, unmapped.c.code)
-    query = query.join(work_item).where(work_item.c.state != "closed", unmapped.c.what == "code")
+    query = select(unmapped.c.work_item_id, unmapped.c.what, unmapped.c.kind, unmapped.c.connection, unmapped.c.code)
+    query = query.join(work_item).where(work_item.c.state != "closed")
     with journal.reading() as tx:
-        for chunk in chunks(asked):
-            for item_id, kind, connection, code in tx.execute(query.where(unmapped.c.code.in_(chunk))):
-                if any((kind, name, code) in keys for name in (connection, EVERYWHERE)):
+        for chunk in chunks(sorted({key[-1] for key in keys})):
+            for item_id, what, kind, connection, code in tx.execute(query.where(unmapped.c.code.in_(chunk))):
+                if any((what, kind, name, code) in keys for name in (connection, EVERYWHERE)):
                     ids.append(item_id)
     return waiting(journal, Wanted(items=ids)) if ids else []
+
+
+def _answers(row: Code) -> Iterable[tuple[str, Key]]:
+    yield "code", row.key
+    yield "counterpart", (row.kind, row.connection, row.counterpart)
 
 
 def _let_go(journal: Journal, items: Sequence[Unmapped], who: str, written: int) -> Fixed:

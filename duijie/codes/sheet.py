@@ -90,7 +90,7 @@ def _code(place: str, cells: dict[str, Any]) -> tuple[Code | None, list[Fault]]:
             values[column] = _day(cells.get(column)) if column == "valid_from" else _text(cells.get(column), column)
         except _Wrong as wrong:
             faults.append(Fault(place, title, str(wrong)))
-    if faults or not values["counterpart"]:
+    if faults or not values["counterpart"] or (place.startswith(UNMAPPED) and not values["code"]):
         return None, faults
     for column, longest in codes.LENGTHS.items():
         if not 0 < len(values[column]) <= longest:
@@ -205,10 +205,11 @@ def write(journal: Journal) -> bytes:
     known = advice.known(items)
     rows: dict[str, list[list[Any]]] = {UNMAPPED: [], MISSING: []}
     for one in items:
-        best = next(iter(advice.suggest(one.kind, one.connection, known[one.item_id], 1)), None)
+        best = next(iter(advice.for_item(one, known[one.item_id], 1)), None)
         guess = [best.code, best.score, best.reason] if best else ["", None, ""]
-        asked = [one.kind, one.connection, one.code, known[one.item_id].name]
-        line = [*asked, "", "", *guess] if one.is_code else [*asked, *guess]
+        pair = ["", one.code] if one.is_reverse else [one.code, ""]
+        asked = [one.kind, one.connection, pair[0], known[one.item_id].name]
+        line = [*asked, pair[1], "", *guess] if one.is_code else [*asked, *guess]
         rows[UNMAPPED if one.is_code else MISSING].append([*line, *_impact(one)])
     first, last = ["类别", "连接", "编码", "名称"], ["建议编码", "得分", "理由", "笔数", "涉及金额", "首次出现", "流程"]
     _fill(book, UNMAPPED, [*first, "对应编码", "生效日期", *last], rows[UNMAPPED])
@@ -253,8 +254,8 @@ def _cell(cell: Any, value: Any) -> None:
     if value is None:
         return
     if isinstance(value, str):
-        cell.set_explicit_value(ILLEGAL_CHARACTERS_RE.sub("�", value), "s")
-        cell.number_format, cell.quotePrefix = "@", True
+        cell.value = ILLEGAL_CHARACTERS_RE.sub("�", value)
+        cell.data_type, cell.number_format, cell.quotePrefix = "s", "@", True
         return
     cell.value = value
     if not isinstance(value, int):

@@ -15,14 +15,13 @@ from duijie.journal import Journal
 from duijie.journal.codes import EVERYWHERE
 from duijie.journal.tables import document, unmapped, work_item, work_item_record, xref
 
-CODE = "code"
 CHUNK = 500
 One = TypeVar("One")
 
 
 @dataclass(frozen=True)
 class Unmapped:
-    """One open item: a code of a table, or a master document, that records wait for; money in fen.
+    """One open item: a code, a counterpart, or a master document (`what`) that records wait for; money in fen.
 
     `is_answered`: a row or document is there by now, so that what waits may go. `sample` is one record that waits.
     """
@@ -44,7 +43,12 @@ class Unmapped:
     @property
     def is_code(self) -> bool:
         """Whether a row of a code table helps (else the document has to arrive)."""
-        return self.what == CODE
+        return self.what != "document"
+
+    @property
+    def is_reverse(self) -> bool:
+        """Whether `code` is the counterpart, and the code that stands for it is missing."""
+        return self.what == "counterpart"
 
 
 @dataclass(frozen=True)
@@ -109,13 +113,14 @@ def _held(tx: Transaction, ids: Sequence[int]) -> defaultdict[int, list[tuple[st
 
 
 def _codes_there(tx: Transaction, items: Iterable[Unmapped]) -> set[int]:
+    there: set[tuple[bool, str, str, str]] = set()
     asked = [one for one in items if one.is_code]
-    query = select(xref.c.kind, xref.c.connection, xref.c.code).distinct()
-    there: set[tuple[str, ...]] = set()
     for chunk in chunks([one.code for one in asked]):
-        there |= {tuple(row) for row in tx.execute(query.where(xref.c.code.in_(chunk)))}
+        for is_reverse, column in ((False, xref.c.code), (True, xref.c.counterpart)):
+            query = select(xref.c.kind, xref.c.connection, column).where(column.in_(chunk)).distinct()
+            there |= {(is_reverse, kind, connection, code) for kind, connection, code in tx.execute(query)}
     places = [(one, name) for one in asked for name in (one.connection, EVERYWHERE)]
-    return {one.item_id for one, name in places if (one.kind, name, one.code) in there}
+    return {one.item_id for one, name in places if (one.is_reverse, one.kind, name, one.code) in there}
 
 
 def _documents_there(tx: Transaction, items: Iterable[Unmapped]) -> set[int]:

@@ -96,17 +96,35 @@ class DataError(Terminal):
 
 
 class UnmappedCode(DataError):
-    """A code has no counterpart yet; `kind` and `key` name the missing row of the code table."""
+    """A code has no counterpart yet; `kind` and `key` name what is missing, `what` where.
 
-    def __init__(self, kind: str, key: str, *, system: str = "") -> None:
-        super().__init__(
-            f"对照缺失: {kind} “{key}” 在 {system or '对照表'} 中没有对应, 请在对照表中补一行后重放",
-            en=f"no {kind} is mapped for {key!r}; add a row to the code table, then replay",
-            code="UNMAPPED",
-            where=f"{kind}:{key}",
-        )
+    `what` "code": the code table has no row for this code; "counterpart": none whose counterpart this is;
+    "document": the master document of this entity (`kind`) has not arrived, which no row can mend.
+    """
+
+    def __init__(self, kind: str, key: str, *, system: str = "", what: str = "code") -> None:
+        zh, en = _UNMAPPED[what]
+        named = {"kind": kind, "key": key, "system": system or "对照表"}
+        super().__init__(zh.format(**named), en=en.format(**named), code="UNMAPPED", where=f"{kind}:{key}")
         self.kind = kind
         self.key = key
+        self.what = what
+
+
+_UNMAPPED = {
+    "code": (
+        "对照缺失: {kind} “{key}” 在 {system} 中没有对应, 请在对照表中补一行后重放",
+        "no {kind} is mapped for {key!r}; add a row to the code table, then replay",
+    ),
+    "counterpart": (
+        "对照缺失: 没有 {kind} 的编码对应 “{key}”, 请在对照表中补一行后重放",
+        "no {kind} code stands for {key!r}; add a row to the code table, then replay",
+    ),
+    "document": (
+        "档案缺失: {kind} “{key}” 还没有从来源系统拉取到, 请在来源系统补建该档案或更正单据上的编码",
+        "the {kind} {key!r} has not arrived; make it in its system, or correct the code on the record",
+    ),
+}
 
 
 class MalformedMessage(DataError):

@@ -33,6 +33,7 @@ class JournalLookup:
         self._connection = connection
         self._day = today(journal)
         self._codes: dict[str, dict[str, list[Dated]]] = {}
+        self._standing: dict[str, dict[str, set[str]]] = {}
         self._documents: dict[str, dict[str, Record]] = {}
 
     def on(self, day: date) -> JournalLookup:
@@ -49,10 +50,19 @@ class JournalLookup:
         return next((counterpart for since, counterpart in versions if since <= self._day), None)
 
     def codes(self, kind: str, counterpart: str) -> list[str]:
-        """The codes that stand for a counterpart."""
-        if kind not in self._codes:
-            self._codes[kind] = self._read_codes(kind)
-        return [code for code, found in self._codes[kind].items() if found == counterpart]
+        """The codes that stand for a counterpart on the look-up's day."""
+        if kind not in self._standing:
+            self._standing[kind] = self._read_standing(kind)
+        return [code for code in self._standing[kind].get(str(counterpart), ()) if self.xref(kind, code) == counterpart]
+
+    def _read_standing(self, kind: str) -> dict[str, set[str]]:
+        """Counterpart → every code that ever stood for it."""
+        self.xref(kind, "")
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for code, versions in self._codes[kind].items():
+            for _, counterpart in versions:
+                found[counterpart].add(code)
+        return dict(found)
 
     def ref(self, entity: str, key: str) -> Record | None:
         """A current canonical document."""

@@ -228,7 +228,7 @@ unmapped = Table(
     Column("kind", String(40), nullable=False),
     Column("connection", String(80), nullable=False, server_default=""),
     Column("code", String(200), nullable=False),
-    _in("what", ("code", "document")),
+    _in("what", ("code", "counterpart", "document")),
     Index("unmapped_code", "kind", "code"),
 )
 

@@ -24,7 +24,6 @@ from duijie.connect.errors import (
 )
 from duijie.journal.journal import Journal
 from duijie.journal.tables import alert, unmapped, work_item, work_item_record
-from duijie.schemas import is_entity
 
 OWNERS = {
     "unmapped": "运营",
@@ -46,15 +45,17 @@ NEXT_STEPS = {
     "config": "按提示的文件与行号更正映射或配置",
     "invoice": "按原因更正抬头、税号或商品编码后重新申请",
 }
+ADD_A_ROW = "在“对照”页 (或 duijie code set) 补上该编码: 所有等待的单据一次放行, 该流程下次运行时处理"
 MISSING_STEPS = {
-    "code": "在“对照”页 (或 duijie code set) 补上该编码: 所有等待的单据一次放行, 该流程下次运行时处理",
+    "code": ADD_A_ROW,
+    "counterpart": ADD_A_ROW,
     "document": "在来源系统补建该档案 (或更正单据上的编码): 档案拉取到后, 等待的单据自动放行; 对照表补不了它",
 }
 
 
 @dataclass(frozen=True)
 class Missing:
-    """What an unmapped item lacks: a row of a code table at a connection, or a master document (`what`)."""
+    """What an unmapped item lacks, `what` as in UnmappedCode; for "counterpart", `code` is the counterpart."""
 
     what: str
     kind: str
@@ -79,13 +80,8 @@ def finding_for(error: DuijieError, subject: str, connection: str = "") -> Findi
     everywhere.
     """
     if isinstance(error, UnmappedCode):
-        if is_entity(error.kind):
-            missing = Missing("document", error.kind, "", error.key)
-            zh = f"档案缺失: {error.kind} “{error.key}” 还没有从来源系统拉取到"
-            return Finding("unmapped", f"{error.kind}:{error.key}", zh, missing)
-        missing = Missing("code", error.kind, connection, error.key)
-        at = f"@{connection}" if connection else ""
-        return Finding("unmapped", f"{error.kind}:{error.key}{at}", error.zh, missing)
+        missing = Missing(error.what, error.kind, "" if error.what == "document" else connection, error.key)
+        return Finding("unmapped", _named(missing), error.zh, missing)
     if isinstance(error, CredentialError):
         return Finding("credential", subject, error.zh)
     kinds: tuple[tuple[type[DuijieError], str], ...] = (
@@ -97,6 +93,12 @@ def finding_for(error: DuijieError, subject: str, connection: str = "") -> Findi
     kind = next((kind for cls, kind in kinds if isinstance(error, cls)), "invalid")
     place = f" ({error.where})" if error.where and kind == "config" else ""
     return Finding(kind, subject, f"{error.zh}{place}")
+
+
+def _named(missing: Missing) -> str:
+    sign = "←" if missing.what == "counterpart" else ""
+    at = f"@{missing.connection}" if missing.connection else ""
+    return f"{missing.kind}:{sign}{missing.code}{at}"
 
 
 def open_item(

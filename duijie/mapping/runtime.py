@@ -102,7 +102,7 @@ def ref(lookup: Lookup, entity: str, key: Any) -> Record:
     asked = code_of(key)
     found = lookup.ref(named(entity), asked)
     if found is None:
-        raise UnmappedCode(entity, asked)
+        raise UnmappedCode(entity, asked, what="document")
     return found
 
 
@@ -115,7 +115,7 @@ def back(lookup: Lookup, kind: str, counterpart: Any) -> str:
     """The one code that stands for a counterpart. Raises UnmappedCode for none, Fault for several."""
     found = codes(lookup, kind, counterpart)
     if not found:
-        raise UnmappedCode(kind, code_of(counterpart))
+        raise UnmappedCode(kind, code_of(counterpart), what="counterpart")
     if len(found) > 1:
         raise Fault(
             f"对照 {kind} 中有多个编码对应此值: {', '.join(found[:5])}; 请只保留一个",

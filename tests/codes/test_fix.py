@@ -13,6 +13,7 @@ from sqlalchemy import select
 from duijie.codec import Record
 from duijie.codes import fix
 from duijie.codes.advice import Advice
+from duijie.codes.suggest import Known
 from duijie.codes.worklist import Wanted, filters, waiting
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Safety
 from duijie.deliver import Delivering
@@ -190,6 +191,20 @@ def test_a_missing_document_is_told_apart_and_its_arrival_lets_go(kept: Journal,
     assert waiting(kept) == []
 
 
+def test_a_counterpart_that_no_code_stands_for_waits_for_a_row_too(kept: Journal, tmp_path: Path) -> None:
+    back = REF.replace('ref("product", sku).name', 'xref_back("unit", unit)')
+    inbox.store(kept, Source("psi", "customer"), "id", [{"id": "P1", "unit": "件"}, {"id": "P2", "unit": "盒"}])
+    refine(kept, tmp_path, back)
+    assert [(one.is_reverse, one.code) for one in waiting(kept)] == [(True, "件"), (True, "盒")]
+    assert fix.save(kept, [Code("unit", "psi", "件", "PCS")], "张三").items == []
+    done = fix.save(kept, [Code("unit", "psi", "PCS", "件"), Code("unit", "*", "BOX", "盒")], "张三")
+    assert done.released == {"报文": 2, "单据": 0}
+    refine(kept, tmp_path, back)
+    assert states(kept, message) == ["mapped", "mapped"]
+    found = JournalLookup(kept, "psi")
+    assert [found.codes("unit", "件"), found.codes("unit", "PCS"), found.codes("unit", "?")] == [["PCS"], ["件"], []]
+
+
 def test_the_list_can_be_narrowed_and_has_the_most_money_first(kept: Journal, target: Target, tmp_path: Path) -> None:
     orders(kept, "a", "b")
     orders(kept, "c", shop="S10")
@@ -214,7 +229,7 @@ def test_suggestions_come_from_other_rows_and_from_master_documents(
     advice = Advice(kept)
     [item] = waiting(kept)
     known = advice.known([item])[item.item_id]
-    found = advice.suggest("customer", "psi", known)
+    found = advice.for_item(item, known)
     assert [(one.code, one.score) for one in found] == [("KH009", 97), ("77", 85)]
-    [product_hit] = advice.suggest("sku", "shop", type(known)("6901234567892"))
+    [product_hit] = advice.suggest(("sku", "shop", False), Known("6901234567892"))
     assert (product_hit.code, product_hit.name, product_hit.score) == ("A1", "红富士苹果 5斤", 95)

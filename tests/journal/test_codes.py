@@ -69,6 +69,12 @@ class TestVersions:
         codes.put(kept, [customer("S01", "C1", DECEMBER)], "张三")
         assert answers(kept, "S01", NOVEMBER, DECEMBER) == [None, "C1"]
 
+    def test_the_codes_of_a_counterpart_are_those_of_the_day(self, kept: Journal) -> None:
+        codes.put(kept, [customer("S01", "C1"), customer("S01", "C2", DECEMBER), customer("S02", "C1")], "张三")
+        before, after = (JournalLookup(kept, "psi").on(day) for day in (NOVEMBER, DECEMBER))
+        assert [sorted(before.codes("customer", "C1")), before.codes("customer", "C2")] == [["S01", "S02"], []]
+        assert [after.codes("customer", "C1"), after.codes("customer", "C2")] == [["S02"], ["S01"]]
+
     def test_a_connections_own_row_goes_before_the_one_for_all(self, kept: Journal) -> None:
         codes.put(kept, [customer("S01", "ALL", DECEMBER, "*"), customer("S02", "ALL", None, "*")], "张三")
         codes.put(kept, [customer("S01", "OWN"), customer("S02", "LEDGER", None, "ledger")], "张三")
@@ -121,7 +127,7 @@ class TestTheDayOfUse:
 class TestTheItem:
     def test_what_is_missing_is_kept_in_columns(self, kept: Journal) -> None:
         with kept.writing() as tx:
-            for error in (UnmappedCode("customer", "S:01@x"), UnmappedCode("product", "A1")):
+            for error in (UnmappedCode("customer", "S:01@x"), UnmappedCode("product", "A1", what="document")):
                 work.open_item(tx, kept, "orders", work.finding_for(error, "", "psi"))
             rows = tx.execute(select(unmapped).order_by(unmapped.c.work_item_id)).all()
         assert [tuple(row)[1:] for row in rows] == [
@@ -132,8 +138,8 @@ class TestTheItem:
     def test_a_code_missing_at_two_connections_is_two_items_and_a_document_one(self, kept: Journal) -> None:
         with kept.writing() as tx:
             found = [
-                work.open_item(tx, kept, "orders", work.finding_for(UnmappedCode(kind, "S01"), "", connection))
-                for kind in ("customer", "product")
+                work.open_item(tx, kept, "orders", work.finding_for(UnmappedCode("x", "1", what=what), "", connection))
+                for what in ("code", "document")
                 for connection in ("psi", "ledger", "psi")
             ]
         assert [found[0] == found[2], found[0] == found[1], found[3] == found[4] == found[5]] == [True, False, True]

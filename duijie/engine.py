@@ -16,7 +16,7 @@ from sqlalchemy import insert, update
 
 from duijie import codec
 from duijie.alerts.sending import send_waiting
-from duijie.codes.fix import release_arrived
+from duijie.codes import fix
 from duijie.connect.connection import Connection, find_connection
 from duijie.connect.errors import ConfigError, DuijieError, JournalBusy
 from duijie.connect.protocol import Connector, Incident, Sink, Stream
@@ -25,7 +25,7 @@ from duijie.connect.secrets import mask_text
 from duijie.connect.services import Services
 from duijie.deliver import Delivering
 from duijie.derive.making import make
-from duijie.flow import Alert, Deliver, Derive, Flow, Poll, Pull, Reconcile, Step
+from duijie.flow import Alert, Deliver, Derive, Flow, Poll, Pull, Reconcile, Step, load_flows
 from duijie.journal import Journal, deliveries, documents, work
 from duijie.journal.inbox import Source
 from duijie.journal.lookup import JournalLookup
@@ -34,6 +34,7 @@ from duijie.mapping import Mapping as FieldMapping
 from duijie.mapping import load_mapping
 from duijie.pull import Refinery, read, read_keys
 from duijie.reconcile import compare_pairs
+from duijie.replay import Routes
 
 Counts = Counter[str]
 ROOT = Path(__file__).parent.parent
@@ -117,8 +118,17 @@ class Engine:
         finally:
             counts += refinery.run(Source(step.connection, step.stream), step.settings)
             if counts["new_documents"]:
-                release_arrived(self.journal, stream.entity, "duijie")
+                self._let_go(flow, stream.entity)
         return counts
+
+    def _let_go(self, flow: Flow, entity: str) -> None:
+        """What waited for master documents that are there now goes round again, in every flow that can be read."""
+        if items := fix.arrived(self.journal, entity):
+            try:
+                flows = load_flows(self.root / "dags" / "flows")
+            except ConfigError:
+                flows = {}
+            fix.release(self.journal, items, "duijie", Routes({**flows, flow.flow: flow}, self.root))
 
     def _poll(self, flow: Flow, step: Poll) -> Counts:
         mapping = self.mapping(step.mapping)

@@ -10,13 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from duijie.cli.output import AsJson, console, show, told
+from duijie.cli.work import DEFAULT, Flows
 from duijie.codes import fix, sheet
 from duijie.codes.advice import Advice
 from duijie.codes.suggest import Known
 from duijie.codes.worklist import Wanted, waiting
 from duijie.connect.errors import ConfigError
+from duijie.flow import load_flows
 from duijie.journal import Journal, codes, documents
 from duijie.journal.codes import CHINA, EVERYWHERE, Change, Code, Row
+from duijie.replay import Routes
 
 app = typer.Typer(no_args_is_help=True)
 SHOWN = 5
@@ -59,10 +62,10 @@ def unmapped(
     journal = Journal.open()
     items = waiting(journal, Wanted(kind, connection))
     advice = Advice(journal)
-    known = advice.known(items)
+    said = advice.known(items)
     rows = []
     for one in items:
-        best = advice.for_item(one, known[one.item_id], 1)
+        best = advice.for_item(one, said[one.item_id], 1)
         rows.append(
             {
                 "待处理": one.item_id,
@@ -70,7 +73,7 @@ def unmapped(
                 "类别": one.kind,
                 "连接": one.connection,
                 "编码": one.code,
-                "名称": known[one.item_id].name,
+                "名称": said[one.item_id].name,
                 "笔数": one.records,
                 "金额": f"{documents.yuan(one.money):,}",
                 "流程": ", ".join(one.flows),
@@ -93,10 +96,10 @@ def suggest(
     journal = Journal.open()
     advice = Advice(journal)
     items = [one for one in waiting(journal, Wanted(kind, connection)) if one.code == code]
-    known = next(iter(advice.known(items).values()), Known(code))
+    told_by = next(iter(advice.known(items).values()), Known(code))
     place = connection or next((one.connection for one in items), "")
     is_reverse = any(one.is_reverse for one in items)
-    found = advice.suggest((kind, place, is_reverse), Known(code, name or known.name, known.barcode), SHOWN)
+    found = advice.suggest((kind, place, is_reverse), Known(code, name or told_by.name, told_by.barcode), SHOWN)
     rows = [{"建议": one.code, "名称": one.name, "得分": one.score, "理由": one.reason} for one in found]
     show(rows, as_json, f"{kind} {code} 的建议")
 
@@ -112,10 +115,11 @@ def set_code(
         datetime | None,
         typer.Option("--from", formats=["%Y-%m-%d"], help="Holds for documents of this day and later."),
     ] = None,
+    flows: Flows = DEFAULT,
 ) -> None:
     """Add one row or a new version of it, and let go everything that waited for it."""
     day = valid_from.replace(tzinfo=CHINA).date() if valid_from else None
-    done = fix.save(Journal.open(), [Code(kind, connection, code, counterpart, day)], getpass.getuser())
+    done = fix.save(Journal.open(), [Code(kind, connection, code, counterpart, day)], getpass.getuser(), known(flows))
     typer.echo(f"{kind} {code} → {counterpart} ({connection})\n{done.said}")
 
 
@@ -124,6 +128,7 @@ def set_code(
 def import_codes(
     path: Annotated[Path, typer.Argument(help="The workbook of `code export`, or a CSV (UTF-8) with its columns.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
+    flows: Flows = DEFAULT,
 ) -> None:
     """Keep every filled row of a file, all or none, and let go everything that waited for them."""
     given = sheet.read(_content(path), path.name)
@@ -136,7 +141,7 @@ def import_codes(
         held = sum(one.records for one in items)
         console.print(f"试算: 将放行 {len(items)} 项待处理的 {held} 笔; 未填 {given.unfilled} 行; 未写入任何行")
         return
-    console.print(f"{fix.save(journal, given.rows, who).said}; 未填 {given.unfilled} 行")
+    console.print(f"{fix.save(journal, given.rows, who, known(flows)).said}; 未填 {given.unfilled} 行")
 
 
 @app.command("export")
@@ -147,6 +152,11 @@ def export_codes(path: Annotated[Path, typer.Argument(help="Where to write the w
         raise ConfigError(f"{path} 应以 .xlsx 结尾", en=f"{path} must end in .xlsx", where=str(path))
     path.write_bytes(sheet.write(Journal.open()))
     console.print(f"已写入 {path}: 在“{sheet.UNMAPPED}”表的“对应编码”列填写, 然后 duijie code import {path}")
+
+
+def known(flows: Path) -> Routes:
+    """The streams of the flow files, to know what waits where. Raises ConfigError for a wrong file."""
+    return Routes(load_flows(flows), flows.absolute().parent.parent)
 
 
 def _content(path: Path) -> bytes:

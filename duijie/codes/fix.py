@@ -6,27 +6,28 @@ in between, the list shows these items as answered, and letting them go again do
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import select, update
 
 from duijie.codes.worklist import Unmapped, Wanted, chunks, waiting
+from duijie.connect.errors import ConfigError
 from duijie.journal import Journal, codes
 from duijie.journal.codes import EVERYWHERE, Code, Key
 from duijie.journal.tables import unmapped, work_item
-from duijie.replay import replay_item
+from duijie.replay import Released, Routes, replay_item
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """What came of it: rows written, items answered, what was let go by its name (报文, 单据), the flows it is in."""
+    """What came of it: rows written, items answered and the flows they are in, what was let go, what could not be."""
 
     written: int
-    items: Sequence[int] = ()
-    released: Counter[str] = field(default_factory=Counter)
-    flows: Sequence[str] = ()
+    items: Sequence[int]
+    released: Released
+    flows: Sequence[str]
+    problems: Sequence[str]
 
     @property
     def said(self) -> str:
@@ -34,28 +35,30 @@ class Fixed:
         head = f"已保存 {self.written} 行对照" if self.written else "对照未变"
         if not self.items:
             return f"{head}; 没有单据在等待它"
-        counted = ", ".join(f"{name} {number}" for name, number in self.released.items())
-        return f"{head}; 放行 {len(self.items)} 项待处理的 {counted}; 流程 {', '.join(self.flows)} 下次运行时处理"
+        gone = f"{len(self.items)} 项待处理放行 {counted(self.released)}"
+        return "; ".join((head, gone, f"流程 {', '.join(self.flows)} 下次运行时处理", *self.problems))
 
 
-def save(journal: Journal, rows: Iterable[Code], who: str) -> Fixed:
+def save(journal: Journal, rows: Iterable[Code], who: str, known: Routes) -> Fixed:
     """Keep rows and let go what waits for them. Raises ConfigError, and then nothing was written."""
     given = list(rows)
     written = codes.put(journal, given, who)
-    return _let_go(journal, answered_by(journal, given), who, written)
+    return _let_go(journal, answered_by(journal, given), who, known, written)
 
 
-def release_arrived(journal: Journal, entity: str, who: str) -> Fixed:
-    """Let go what waited for master documents of an entity that are there now."""
-    items = [one for one in waiting(journal, Wanted(kind=entity)) if one.is_answered and not one.is_code]
-    return _let_go(journal, items, who, 0)
+def arrived(journal: Journal, entity: str) -> list[Unmapped]:
+    """Items that waited for a master document of an entity that is there now."""
+    return [one for one in waiting(journal, Wanted(kind=entity)) if one.is_answered and not one.is_code]
 
 
-def release(journal: Journal, item_id: int, who: str) -> Fixed:
-    """Let go what one item holds. Raises ConfigError when there is no such item."""
-    counts = replay_item(journal, item_id, who)
-    flows = {flow for one in waiting(journal, Wanted(items=[item_id])) for flow in one.flows}
-    return Fixed(0, [item_id], Counter(counts), sorted(flows))
+def release(journal: Journal, items: Sequence[Unmapped], who: str, known: Routes) -> Fixed:
+    """Let go what items hold that are answered by now."""
+    return _let_go(journal, items, who, known, 0)
+
+
+def counted(released: Released) -> str:
+    """What was let go, in words."""
+    return ", ".join(f"{name} {number}" for name, number in released.words.items() if number) or "0 笔"
 
 
 def answered_by(journal: Journal, rows: Iterable[Code]) -> list[Unmapped]:
@@ -78,20 +81,25 @@ def _answers(row: Code) -> Iterable[tuple[str, Key]]:
     yield "counterpart", (row.kind, row.connection, row.counterpart)
 
 
-def _let_go(journal: Journal, items: Sequence[Unmapped], who: str, written: int) -> Fixed:
-    released: Counter[str] = Counter()
+def _let_go(journal: Journal, items: Sequence[Unmapped], who: str, known: Routes, written: int) -> Fixed:
+    """Replay each item; one that cannot be (its flow's file is wrong) keeps no other back."""
+    total = Released()
+    problems = []
     for one in items:
-        counts = replay_item(journal, one.item_id, who)
-        released.update(counts)
-        _note(journal, one, who, counts)
+        try:
+            released = replay_item(journal, one.item_id, who, known)
+        except ConfigError as error:
+            problems.append(f"待处理 {one.item_id} 未能放行: {error.zh}")
+            continue
+        _note(journal, one, who, released)
+        total += released
     flows = sorted({flow for one in items for flow in one.flows})
-    return Fixed(written, [one.item_id for one in items], released, flows)
+    return Fixed(written, [one.item_id for one in items], total, flows, problems)
 
 
-def _note(journal: Journal, item: Unmapped, who: str, counts: dict[str, int]) -> None:
+def _note(journal: Journal, item: Unmapped, who: str, released: Released) -> None:
     """Say on the item what was done, so that its page and its closing show it."""
     done = "已补对照" if item.is_code else "档案已到"
-    counted = ", ".join(f"{name} {number}" for name, number in counts.items())
     mine = update(work_item).where(work_item.c.id == item.item_id, work_item.c.state != "closed")
     with journal.writing() as tx:
-        tx.execute(mine.values(resolution=f"{who} {done}, 放行 {counted}, 等待流程下次运行"))
+        tx.execute(mine.values(resolution=f"{who} {done}, 放行 {counted(released)}, 等待流程下次运行"))

@@ -182,7 +182,7 @@ class TestCommands:
         lacks(kept, ("customer", "S09"))
         said = self.run("set", "customer", "psi", "S09", "KH009")
         assert "0 customer S09 → KH009 (psi)" in said
-        assert "放行 1 项待处理" in said
+        assert "1 项待处理放行 0 笔" in said
         assert "流程 orders 下次运行时处理" in said
 
     def test_a_change_has_a_day_and_a_history(self, kept: Journal) -> None:
@@ -207,7 +207,7 @@ class TestCommands:
         said = self.run("import", str(path), "--dry-run")
         assert "将放行 1 项待处理的 1 笔; 未填 1 行; 未写入任何行" in said
         assert codes.rows(kept) == []
-        assert "已保存 1 行对照; 放行 1 项待处理" in self.run("import", str(path))
+        assert "已保存 1 行对照; 1 项待处理放行" in self.run("import", str(path))
         assert [row.counterpart for row in codes.rows(kept)] == ["KH009"]
 
     def test_a_wrong_file_is_told_cell_by_cell_and_imports_nothing(self, kept: Journal, tmp_path: Path) -> None:

@@ -3,22 +3,31 @@
 The order of a batch: claim → map → (look up, where the target would accept a double) → commit `sent` → write →
 settle. An answer that does not come leaves `unknown`, and an unknown row is never written before `find` has said
 that the target does not hold it. A document found under our key with other figures is a conflict for a person.
+
+A new version of a document that the target has got already is compared with what was sent, as the mapping makes both
+now: the same is not sent again, a change is an update where the sink can make one, else a conflict for a person. Only
+figures (`absolute`) are overwritten.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Rows
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import Connection as Transaction
 
 from duijie.codec import Record
 from duijie.connect.errors import DataError, DuijieError, OutcomeUnknown, Terminal, Transient
-from duijie.connect.protocol import Done, Figures, Found, Later, Outcome, Refused, Safety, Sink, Unknown
+from duijie.connect.protocol import Done, Figures, Found, Later, Outcome, Refused, Safety, Sink, Unknown, Updating
+from duijie.difference import changes, told
 from duijie.flow import Deliver
 from duijie.journal import Journal, deliveries, documents, work
-from duijie.journal.deliveries import Change, Delivery
+from duijie.journal.deliveries import Change, Delivered, Delivery
+from duijie.journal.documents import Document
 from duijie.journal.lookup import as_of, day_of
 from duijie.journal.work import Finding
 from duijie.mapping import Lookup, Mapping
@@ -91,14 +100,70 @@ class Delivering:
         parcels, blocked, dropped = self._pack(batch)
         counts = self._block(blocked)
         deliveries.settle(self._journal, "claimed", dict.fromkeys(dropped, Change("cancelled", "映射规则跳过")))
+        parcels, counts_again = self._again(parcels)
+        counts += counts_again
         found = self._find(parcels)
         if found is None:
             return counts + Counter(postponed=len(parcels))
         counts += self._adopt(parcels, found)
         absent = [parcel for parcel in parcels if parcel.key not in found]
         for start in range(0, len(absent), self._sink.batch):
-            counts += self._send(absent[start : start + self._sink.batch])
+            counts += self._send(absent[start : start + self._sink.batch], self._sink.write)
         return counts
+
+    def _again(self, parcels: list[Parcel]) -> tuple[list[Parcel], Counts]:
+        """Settle those whose earlier version the target has got; the others are left, for the way of a first one."""
+        revised = [one.delivery.document.key for one in parcels if one.delivery.document.version > 1]
+        if not revised or self._sink.safety is Safety.ABSOLUTE:
+            return parcels, Counter()
+        before = deliveries.last_done(self._journal, self._name, revised)
+        fresh = [one for one in parcels if one.delivery.document.key not in before]
+        again = [(one, before[one.delivery.document.key]) for one in parcels if one.delivery.document.key in before]
+        return fresh, self._revise(again)
+
+    def _revise(self, again: Sequence[tuple[Parcel, Delivered]]) -> Counts:
+        counts: Counts = Counter()
+        changed: list[tuple[Parcel, Delivered]] = []
+        with self._journal.writing() as tx:
+            for parcel, before in again:
+                found = list(changes(self._sent(before.document), parcel.payload))
+                if not found:
+                    why = f"与已送达的第 {before.document.version} 版内容相同, 未重发"
+                    change = _done(parcel, before.native_id, before.native_no, {}, why)
+                    work.release_records(
+                        tx, self._journal, self._flow, self._step.entity, [parcel.delivery.document.key]
+                    )
+                    counts["unchanged"] += 1
+                elif isinstance(self._sink, Updating):
+                    changed.append((parcel, before))
+                    continue
+                else:
+                    change = self._conflict(tx, parcel, _revised(before, told(found)))
+                    counts["waiting"] += 1
+                deliveries.settle_in(tx, self._journal, "claimed", {parcel.delivery.id: change})
+        return counts + self._update(changed)
+
+    def _update(self, changed: Sequence[tuple[Parcel, Delivered]]) -> Counts:
+        counts: Counts = Counter()
+        sink = self._sink
+        if not isinstance(sink, Updating):
+            return counts
+        for start in range(0, len(changed), self._sink.batch):
+            part = changed[start : start + self._sink.batch]
+            update = partial(sink.update, native_ids=[before.native_id for _, before in part])
+            counts += self._send([one for one, _ in part], update)
+        return counts
+
+    def _sent(self, document: Document) -> Record:
+        """What was sent of an earlier version; empty where the mapping cannot make it any more."""
+        try:
+            return self._payload(document) or {}
+        except DataError:
+            return {}
+
+    def _payload(self, document: Document) -> Record | None:
+        lookup = as_of(self._lookup, day_of(document.body))
+        return self._mapping.run(document.body, lookup, self._step.settings)
 
     def _pack(self, batch: Sequence[Delivery]) -> tuple[list[Parcel], list[tuple[Delivery, DataError]], list[int]]:
         """Map each document: parcels, those a person must help, those the mapping itself skips."""
@@ -107,8 +172,7 @@ class Delivering:
         dropped: list[int] = []
         for one in batch:
             try:
-                lookup = as_of(self._lookup, day_of(one.document.body))
-                payload = self._mapping.run(one.document.body, lookup, self._step.settings)
+                payload = self._payload(one.document)
             except DataError as error:
                 blocked.append((one, error))
                 continue
@@ -165,19 +229,21 @@ class Delivering:
                 elif self._sink.safety is Safety.ABSOLUTE:
                     change = Change("pending", "目标数值已旧, 重写最新值")
                 else:
-                    reason = _conflict(parcel, there)
-                    change = Change("rejected", reason, target_key=parcel.key)
-                    finding = Finding("conflict", f"{self._name}:{parcel.key}", reason)
-                    work.open_item(tx, self._journal, self._flow, finding, [_held(parcel.delivery)])
+                    change = self._conflict(tx, parcel, _conflict(parcel, there))
                     counts["waiting"] += 1
                 deliveries.settle_in(tx, self._journal, "claimed", {parcel.delivery.id: change})
         return counts
 
-    def _send(self, parcels: Sequence[Parcel]) -> Counts:
+    def _conflict(self, tx: Transaction, parcel: Parcel, reason: str) -> Change:
+        finding = Finding("conflict", f"{self._name}:{parcel.key}", reason)
+        work.open_item(tx, self._journal, self._flow, finding, [_held(parcel.delivery)])
+        return Change("rejected", reason, target_key=parcel.key)
+
+    def _send(self, parcels: Sequence[Parcel], write: Callable[[Sequence[Record]], Sequence[Outcome]]) -> Counts:
         """Commit `sent`, then let the calls leave, then settle each outcome."""
         sent = {parcel.delivery.id: Change("sent", target_key=parcel.key) for parcel in parcels}
         deliveries.settle(self._journal, "claimed", sent)
-        written = self._sink.write([parcel.payload for parcel in parcels])
+        written = write([parcel.payload for parcel in parcels])
         outcomes = [_given_up(parcel, outcome) for parcel, outcome in zip(parcels, written, strict=True)]
         counts: Counts = Counter()
         with self._journal.writing() as tx:
@@ -224,6 +290,14 @@ def _done(parcel: Parcel, native_id: str, native_no: str, raw: Record, why: str)
 
 def _held(one: Delivery) -> tuple[str, str, int]:
     return one.document.entity, one.document.key, documents.amount_of(one.document.body)
+
+
+def _revised(before: Delivered, said: str) -> str:
+    number = before.native_no or before.native_id
+    return (
+        f"目标系统已有第 {before.document.version} 版 (单号 {number}), 新版本内容不同: {said}。"
+        "系统不会覆盖已送达的单据, 请在目标系统人工更正后关闭本待处理"
+    )
 
 
 def _conflict(parcel: Parcel, there: Found) -> str:

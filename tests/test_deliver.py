@@ -102,7 +102,7 @@ def target(request: pytest.FixtureRequest) -> Target:
 def orders(kept: Journal, *keys: str, **more: object) -> None:
     with kept.writing() as tx:
         for key in keys:
-            body = {"key": key, "gross": Decimal("113.00"), **more}
+            body = {"key": key, **({"gross": Decimal("113.00")} | more)}
             documents.put(tx, kept, "sales_order", body, (None, "test"))
 
 
@@ -230,3 +230,94 @@ def test_the_history_tells_a_lost_answer_from_a_plain_success(kept: Journal, tmp
     with kept.reading() as tx:
         path = [row.after for row in tx.execute(select(delivery_event).order_by(delivery_event.c.id))]
     assert path == ["claimed", "sent", "unknown", "claimed", "done"]
+
+
+class Changeable(Target):
+    """A target that can also be changed."""
+
+    def update(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
+        return [self._update(payload, native_id) for payload, native_id in zip(payloads, native_ids, strict=True)]
+
+    def _update(self, payload: Record, native_id: str) -> Outcome:
+        self.calls.append("update")
+        self.held = [payload if f"id-{one['no']}" == native_id else one for one in self.held]
+        fate = (self.fate.get(payload["no"]) or ["ok"]).pop(0)
+        return Unknown("应答丢失", "lost") if fate == "lost" else Done(native_id, payload["no"], {"updated": True})
+
+
+class TestANewVersionOfWhatTheTargetHas:
+    NOT_FIGURES = (Safety.NATURAL_KEY, Safety.LOOKUP, Safety.TOKEN)
+
+    def delivered(self, kept: Journal, target: Target, folder: Path) -> None:
+        orders(kept, "a")
+        run(kept, target, folder)
+        target.calls.clear()
+
+    @pytest.mark.parametrize("safety", NOT_FIGURES)
+    def test_a_change_is_a_conflict_with_the_difference_and_is_never_sent(
+        self, kept: Journal, tmp_path: Path, safety: Safety
+    ) -> None:
+        target = Target(safety)
+        self.delivered(kept, target, tmp_path)
+        orders(kept, "a", gross=Decimal("99.00"))
+        counts = run(kept, target, tmp_path)
+        assert (counts["waiting"], target.calls) == (1, [])
+        assert [str(one["amount"]) for one in target.held] == ["113.00"]
+        with kept.reading() as tx:
+            [item] = tx.execute(select(work_item)).all()
+            assert list(tx.execute(select(delivery.c.state).order_by(delivery.c.id)).scalars()) == ["done", "rejected"]
+        assert (item.kind, item.owner) == ("conflict", "会计")
+        assert "第 1 版 (单号 a), 新版本内容不同: amount 113.00 → 99.00" in item.reason
+
+    @pytest.mark.parametrize("safety", NOT_FIGURES)
+    def test_what_comes_to_the_same_at_the_target_is_not_sent_again(
+        self, kept: Journal, tmp_path: Path, safety: Safety
+    ) -> None:
+        target = Target(safety)
+        self.delivered(kept, target, tmp_path)
+        orders(kept, "a", status="shipped")
+        assert run(kept, target, tmp_path)["unchanged"] == 1
+        assert target.calls == []
+        with kept.reading() as tx:
+            rows = tx.execute(select(delivery).order_by(delivery.c.id)).all()
+        assert [(row.state, row.native_id) for row in rows] == [("done", "id-a"), ("done", "id-a")]
+        assert "未重发" in rows[1].reason
+
+    def test_a_change_back_takes_the_conflict_away(self, kept: Journal, tmp_path: Path) -> None:
+        target = Target(Safety.NATURAL_KEY)
+        self.delivered(kept, target, tmp_path)
+        orders(kept, "a", gross=Decimal("99.00"))
+        run(kept, target, tmp_path)
+        orders(kept, "a")
+        run(kept, target, tmp_path)
+        with kept.reading() as tx:
+            assert tx.execute(select(work_item.c.state)).scalar_one() == "closed"
+            found = list(tx.execute(select(delivery.c.state).order_by(delivery.c.id)).scalars())
+        assert found == ["done", "superseded", "done"]
+
+    def test_what_the_mapping_can_not_make_any_more_is_a_conflict_too(self, kept: Journal, tmp_path: Path) -> None:
+        target = Target(Safety.NATURAL_KEY)
+        orders(kept, "a", sku="A9")
+        run(kept, target, tmp_path, {"A9": "S9"})
+        orders(kept, "a")
+        assert run(kept, target, tmp_path)["waiting"] == 1
+
+    @pytest.mark.parametrize("fate", ["ok", "lost"])
+    def test_a_sink_that_can_update_is_updated_once_it_is_known_by_its_own_id(
+        self, kept: Journal, tmp_path: Path, fate: str
+    ) -> None:
+        target = Changeable(Safety.LOOKUP)
+        self.delivered(kept, target, tmp_path)
+        orders(kept, "a", gross=Decimal("99.00"))
+        target.fate = {"a": [fate]}
+        run(kept, target, tmp_path)
+        assert [str(one["amount"]) for one in target.held] == ["99.00"]
+        assert set(target.calls) == {"update"}
+        assert states(kept) == {"a": "done"}
+
+    def test_a_figure_is_overwritten(self, kept: Journal, tmp_path: Path) -> None:
+        target = Target(Safety.ABSOLUTE)
+        self.delivered(kept, target, tmp_path)
+        orders(kept, "a", gross=Decimal("99.00"))
+        assert run(kept, target, tmp_path)["delivered"] == 1
+        assert [str(one["amount"]) for one in target.held] == ["99.00"]

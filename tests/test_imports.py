@@ -13,7 +13,7 @@ ENGINE = sorted((ROOT / "duijie").rglob("*.py"))
 CONNECTORS = sorted((ROOT / "connectors").rglob("*.py"))
 
 ORDER = [  # each room may import those before it, never those after it
-    {"codec", "connect"},
+    {"codec", "connect", "difference"},
     {"schemas"},
     {"mapping", "journal", "flow"},
     {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes"},

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from duijie.codec import Record
 from duijie.connect.connection import Connection
@@ -126,6 +126,14 @@ class Sink(Protocol):
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         """One outcome per payload, in order. Never raises for a single payload's sake."""
+
+
+@runtime_checkable
+class Updating(Protocol):
+    """A sink that can also change what the target holds. Where a sink cannot, a person must."""
+
+    def update(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
+        """Make each document at the target what its payload says; repeating it changes nothing further."""
 
 
 @dataclass(frozen=True)

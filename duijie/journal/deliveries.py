@@ -54,6 +54,15 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class Delivered:
+    """What a sink has got of a key: the document as it was sent and its name at the target."""
+
+    document: Document
+    native_id: str
+    native_no: str
+
+
+@dataclass(frozen=True)
 class Change:
     """What becomes of a delivery."""
 
@@ -200,6 +209,17 @@ def release(journal: Journal, ids: Iterable[int], why: str) -> int:
         for row in rows:
             _move(tx, journal, row.id, row.state, Change("pending", why))
         return len(rows)
+
+
+def last_done(journal: Journal, sink: str, keys: Sequence[str]) -> dict[str, Delivered]:
+    """By key, what a sink has got last."""
+    newest = select(func.max(delivery.c.id)).where(delivery.c.sink == sink, delivery.c.state == "done")
+    newest = newest.where(delivery.c.key.in_(keys)).group_by(delivery.c.key)
+    query = select(delivery).where(delivery.c.id.in_(newest))
+    with journal.reading() as tx:
+        rows = tx.execute(query).all()
+        found = by_ids(tx, [row.document_id for row in rows])
+        return {row.key: Delivered(found[row.document_id], row.native_id, row.native_no) for row in rows}
 
 
 def waiting_of(journal: Journal, flow: str, entity: str, keys: Sequence[str]) -> list[int]:

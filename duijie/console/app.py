@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.templating import Jinja2Templates
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
@@ -15,47 +12,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from duijie.connect.errors import JournalBusy
-from duijie.console import pages, security, users, words
+from duijie.console import door, overview, pages, security, trace_pages, work_pages
+from duijie.console.site import HERE, Site
 from duijie.journal import Journal
 
-HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 SESSION_SECONDS = 12 * 3600
-
-
-class Site:
-    """What every page needs: the journal, the project's root, templates, users."""
-
-    def __init__(self, journal: Journal, root: Path) -> None:
-        self.journal = journal
-        self.root = root
-        self.users = users.default_path()
-        self.attempts = security.Attempts()
-        self.templates = Jinja2Templates(directory=HERE / "templates")
-        self.templates.env.filters |= {
-            "money": words.money,
-            "amount": words.amount,
-            "moment": words.moment,
-            "sink": words.sink,
-        }
-        self.templates.env.globals |= {"words": words, "now": journal.now}
-
-    def page(self, request: Request, name: str, **values: Any) -> Response:
-        """Render a template for the person who asks."""
-        shared = {
-            "user": getattr(request.state, "user", None),
-            "csrf": security.token_of(request),
-            "path": request.url.path,
-            "airflow_url": os.environ.get("DUIJIE_AIRFLOW_URL", ""),
-        }
-        return self.templates.TemplateResponse(request, name, {**shared, **values})
+MODULES = (door, overview, trace_pages, work_pages, pages)
 
 
 def create_app(journal_url: str | None = None, root: Path = ROOT) -> FastAPI:
     """The app over a journal (default DUIJIE_JOURNAL). Raises JournalBusy when it cannot be opened."""
     site = Site(Journal.open(journal_url), root)
     app = FastAPI(title="Duijie", docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(pages.router(site))
+    for module in MODULES:
+        app.include_router(module.router(site))
     dist = HERE / "static" / "dist"
     app.mount("/static", StaticFiles(directory=dist, check_dir=False), name="static")
     app.add_middleware(BaseHTTPMiddleware, dispatch=security.Guard(site.users))

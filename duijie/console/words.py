@@ -11,6 +11,14 @@ from markupsafe import Markup
 from duijie.journal.documents import yuan
 
 CHINA = timezone(timedelta(hours=8), "CST")
+NAVIGATION = (
+    ("/", "今日总览"),
+    ("/trace", "联查"),
+    ("/work", "待处理"),
+    ("/reconcile", "对账"),
+    ("/report", "日报"),
+    ("/alerts", "告警"),
+)
 ENTITIES = {
     "sales_order": "销售订单",
     "sales_refund": "退款",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
 from starlette.requests import Request
@@ -11,29 +11,24 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from duijie.connect.errors import ConfigError
 from duijie.console.flows import readable
+from duijie.console.site import Site, tell
 from duijie.journal import views, work
 from duijie.replay import Released, Routes, preview_item, replay_item
-
-if TYPE_CHECKING:
-    from duijie.console.app import Site
 
 PER_PAGE = 50
 
 
-def add(routes: APIRouter, site: Site) -> None:
-    """Add the routes."""
+def router(site: Site) -> APIRouter:
+    """/work and everything below it."""
+    routes = APIRouter()
     _reading(routes, site)
     _acting(routes, site)
+    return routes
 
 
 def known(site: Site) -> Routes:
     """The streams of every flow whose file can be read."""
     return Routes(readable(site.root)[0], site.root)
-
-
-def tell(request: Request, words: str, *, problem: bool = False) -> None:
-    """Keep what happened for the next page of this person."""
-    request.session["told"] = {"words": words, "problem": problem}
 
 
 def _reading(routes: APIRouter, site: Site) -> None:
@@ -51,12 +46,11 @@ def _reading(routes: APIRouter, site: Site) -> None:
 
     @routes.get("/work/{item_id}")
     def work_page(request: Request, item_id: int) -> Response:
-        told = request.session.pop("told", None)
         found = views.items(site.journal, item_id=item_id)
         if not found:
             return PlainTextResponse("没有这个待处理", 404)
         shown: dict[str, Any] = {"item": found[0], "records": views.records(site.journal, item_id)}
-        return site.page(request, "work_item.html", **shown, told=told, preview=_preview(site, found[0]))
+        return site.page(request, "work_item.html", **shown, preview=_preview(site, found[0]))
 
 
 def _preview(site: Site, item: views.Item) -> str:

@@ -1,0 +1,65 @@
+"""联查: any number leads to its chain; documents, raw messages and deliveries open in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from duijie import codec
+from duijie.connect.secrets import mask_record
+from duijie.console.site import Site
+from duijie.journal import views
+
+CHAINS_SHOWN = 5
+
+
+def router(site: Site) -> APIRouter:
+    """/trace and the pieces that its buttons load."""
+    routes = APIRouter()
+    _chains(routes, site)
+    _pieces(routes, site)
+    return routes
+
+
+def _chains(routes: APIRouter, site: Site) -> None:
+    @routes.get("/trace")
+    def trace(request: Request, q: str = "") -> Response:
+        hits = views.search(site.journal, q)
+        roots = {one.id: one for one in (views.root(site.journal, hit) for hit in hits)}
+        found = [views.node(site.journal, one, "") for one in list(roots.values())[:CHAINS_SHOWN]]
+        chains = [(one, *views.neighbours(site.journal, one.document)) for one in found]
+        shown = {"hits": {hit.id for hit in hits}, "held": views.held(site.journal, q)}
+        return site.page(request, "trace.html", q=q, chains=chains, more=len(roots) - len(found), **shown)
+
+
+def _pieces(routes: APIRouter, site: Site) -> None:
+    @routes.get("/document/{document_id}")
+    def document(request: Request, document_id: int) -> Response:
+        if (detail := views.detail(site.journal, document_id)) is None:
+            return PlainTextResponse("没有这张单据", 404)
+        found, raw, mapping = detail
+        shown = _shown(mask_record(found.body)), _shown(mask_record(raw)) if raw else ""
+        return site.page(request, "document.html", body=shown[0], raw=shown[1], mapping=mapping)
+
+    @routes.get("/delivery/{delivery_id}")
+    def delivery(request: Request, delivery_id: int) -> Response:
+        if (story := views.history(site.journal, delivery_id)) is None:
+            return PlainTextResponse("没有这次投递", 404)
+        row, events = story
+        receipt = _shown(mask_record(codec.decode(row.receipt))) if row.receipt else ""
+        return site.page(request, "delivery.html", row=row, events=events, receipt=receipt)
+
+    @routes.get("/message/{message_id}")
+    def message(request: Request, message_id: int) -> Response:
+        if (raw := views.raw(site.journal, message_id)) is None:
+            return PlainTextResponse("没有这条报文", 404)
+        return site.page(request, "message.html", raw=_shown(mask_record(raw)))
+
+
+def _shown(value: Any) -> str:
+    from msgspec import json  # noqa: PLC0415
+
+    return json.format(codec.encode_ordered(value), indent=2).decode()

@@ -66,9 +66,13 @@ class JournalLookup:
 
     def ref(self, entity: str, key: str) -> Record | None:
         """A current canonical document."""
+        return self.documents(entity).get(str(key))
+
+    def documents(self, entity: str) -> dict[str, Record]:
+        """Every current document of an entity, by key."""
         if entity not in self._documents:
             self._documents[entity] = self._read_documents(entity)
-        return self._documents[entity].get(str(key))
+        return self._documents[entity]
 
     def _read_codes(self, kind: str) -> dict[str, list[Dated]]:
         """Code → (valid from, counterpart), in the order in which they are to be asked."""

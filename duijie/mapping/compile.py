@@ -12,12 +12,23 @@ import ast
 from collections.abc import Sequence
 
 from duijie.mapping.document import Scalar
-from duijie.mapping.emit import Code, Emitter, Lenient, Local, Rule, Scope, Unit, bound, call, cheap, name
+from duijie.mapping.emit import Code, Local, Rule, Scope, Unit, bound, call, name
 from duijie.mapping.expression import parse
 from duijie.mapping.findings import Findings
 from duijie.mapping.forms import Each, Flat, Form, Items, Named, Object, Parts, Value, form_text, needed
+from duijie.mapping.idioms import Idioms, is_split
+from duijie.mapping.share import share
+from duijie.mapping.signatures import Kind
 
 Body = list[ast.stmt]
+
+
+class Lenient(Idioms):
+    """Compiles a value that has a default: a step that leads nowhere raises Absent."""
+
+    def taken(self, base: ast.expr, key: ast.expr) -> ast.expr:
+        """A field or an element."""
+        return call("_at", base, key)
 
 
 class Compiler:
@@ -30,11 +41,13 @@ class Compiler:
         self.kinds: dict[int, Code] = {}
         self.loops = 0
         self.current = "record"
+        self.whole: set[str] = set()
 
     def function(self, parts: Parts) -> ast.FunctionDef:
         """The whole mapping."""
         body: Body = []
         scope = Scope()
+        self.whole = _used_whole(parts)
         rest = self._lets(parts.let, parts.skip, scope, body)
         if parts.skip is not None:
             rule = Rule("skip", parts.skip.spot, str(parts.skip.value), role="when")
@@ -42,11 +55,13 @@ class Compiler:
             body.append(ast.If(test, [ast.Return(ast.Constant(None))], []))
         self._lets(rest, None, scope, body)
         body.append(ast.Return(self._object(parts.fields, scope, body, Rule("", parts.fields.spot, ""))))
+        share(body, self._fresh)
         arguments = [ast.arg(each) for each in ("record", "lookup", "settings")]
+        body[:0] = [_read(table, entity) for entity, table in self.unit.documents.items()]
         return ast.FunctionDef("run", ast.arguments([], arguments, None, [], [], None, []), body, [], None)
 
     def _scalar(self, scalar: Scalar, rule: Rule, scope: Scope) -> Code:
-        return Emitter(self.unit, rule, scope, self.loops).scalar(scalar)
+        return Idioms(self.unit, rule, scope, self.loops).scalar(scalar)
 
     def _tree(self, scalar: Scalar) -> ast.expr | None:
         return parse(scalar, Findings())
@@ -69,15 +84,43 @@ class Compiler:
         return [named for named in let if named.name not in wanted]
 
     def _let(self, named: Named, scope: Scope, body: Body, rule: Rule) -> None:
-        assert isinstance(named.form, Value)  # noqa: S101  the form reader let nothing else through
+        if named.name not in self.whole and (split := self._split(named, scope, body, rule)):
+            scope.names[named.name] = split
+            self.locals.append((named.name, split))
+            return
         inner: Body = []
-        code = self._value(named.form, scope, inner, rule)
+        code = self._bound(named.form, scope, inner, rule)
         python = self._fresh(named.name)
         body.extend(inner)
         body.append(ast.Assign([bound(python)], code.expr))
-        local = Local(python, code.kind, named.spot)
+        local = Local(python, code.kind, named.spot, iso=code.iso, shape=self._shape(named.form))
         scope.names[named.name] = local
         self.locals.append((named.name, local))
+
+    def _bound(self, form: Form, scope: Scope, body: Body, rule: Rule) -> Code:
+        """The value of a let: an expression, or an object or a list of any form."""
+        if isinstance(form, Value):
+            return self._value(form, scope, body, rule)
+        return Code(self._form(form, scope, body, rule), "object" if isinstance(form, Object) else "list")
+
+    def _shape(self, form: Form) -> dict[str, Kind]:
+        """What kinds of values the elements of a list hold, or an object, by field."""
+        made = form.element if isinstance(form, Each) else form
+        fields = made.fields if isinstance(made, Object) else ()
+        sure = [named for named in fields if named.form.when is None and id(named.form) in self.kinds]
+        return {named.name: self.kinds[id(named.form)].kind for named in sure}
+
+    def _split(self, named: Named, scope: Scope, body: Body, rule: Rule) -> Local | None:
+        """A let that is a split_tax() whose parts are used one by one: a local for each part instead of an object."""
+        tree = self._tree(named.form.expression) if isinstance(named.form, Value) else None
+        if not isinstance(named.form, Value) or named.form.default is not None or not is_split(tree):
+            return None
+        parts = {part: self._fresh(f"{named.name}_{part}") for part in ("gross", "tax", "net")}
+        gross, tax = Idioms(self.unit, rule, scope, self.loops).split(tree, name(parts["gross"]))
+        body.append(ast.Assign([bound(parts["gross"])], gross))
+        body.append(ast.Assign([bound(parts["tax"])], tax))
+        body.append(ast.Assign([bound(parts["net"])], ast.BinOp(name(parts["gross"]), ast.Sub(), name(parts["tax"]))))
+        return Local(parts["gross"], "split", named.spot, parts=parts)
 
     def _form(self, form: Form, scope: Scope, body: Body, rule: Rule) -> ast.expr:
         if isinstance(form, Value):
@@ -101,13 +144,13 @@ class Compiler:
     def _value(self, form: Value, scope: Scope, body: Body, rule: Rule) -> Code:
         if form.default is None:
             return self._scalar(form.expression, rule, scope)
-        emitter = Lenient(self.unit, rule, scope, self.loops)
         fallback = self._scalar(form.default, rule, scope)
         tree = self._tree(form.expression)
-        steps = emitter.steps(tree) if tree is not None else None
-        if steps and cheap(fallback.expr):
-            return Code(call("_present", *steps, fallback.expr))
-        return self._attempt(emitter.scalar(form.expression), fallback, body)
+        quick = Idioms(self.unit, rule, scope, self.loops).present_or(tree, fallback.expr) if tree is not None else None
+        if quick is not None:
+            return Code(quick)
+        value = Lenient(self.unit, rule, scope, self.loops).scalar(form.expression)
+        return self._attempt(value, fallback, body)
 
     def _attempt(self, value: Code, fallback: Code, body: Body) -> Code:
         target = self._fresh("_v")
@@ -221,11 +264,15 @@ class Compiler:
 
     def _source(self, form: Each, scope: Scope, rule: Rule) -> ast.expr:
         over = Rule(rule.field, form.over.spot, str(form.over.value), "each")
-        emitter = Emitter(self.unit, over, scope, self.loops)
+        emitter = Idioms(self.unit, over, scope, self.loops)
         tree = parse(form.over, self.unit.findings)
         if tree is None:
             return ast.List([], ast.Load())
+        self.unit.limited |= self.loops > 0
         listed = "_counted_each" if self.loops else "_each"
+        soft = emitter.soft(tree)
+        if soft is not None:
+            return call(listed, soft)
         steps = emitter.steps(tree)
         if steps is None:
             return call(listed, emitter.emit(tree).expr)
@@ -245,6 +292,26 @@ class Compiler:
         value = self._guarded(form, scope, inner, rule)
         append = ast.Expr(ast.Call(ast.Attribute(name(out), "append", ast.Load()), [value], []))
         self._settle(form, append, inner, body)
+
+
+def _used_whole(parts: Parts) -> set[str]:
+    """Names that are used otherwise than by one of the parts of a split."""
+    whole: set[str] = set()
+    for tree in filter(None, map(parts.tree, parts.scalars())):
+        nodes = list(ast.walk(tree))
+        soft = {id(each.args[0]) for each in nodes if isinstance(each, ast.Call) and each.args and _is_soft(each)}
+        by_part = {id(each.value) for each in nodes if isinstance(each, ast.Attribute) and id(each) not in soft}
+        whole |= {each.id for each in nodes if isinstance(each, ast.Name) and id(each) not in by_part}
+    return whole
+
+
+def _is_soft(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Name) and node.func.id in ("has", "present", "default")
+
+
+def _read(table: str, entity: str) -> ast.stmt:
+    method = ast.Attribute(name("lookup"), "documents", ast.Load())
+    return ast.Assign([bound(table)], ast.Call(method, [ast.Constant(entity)], []))
 
 
 def _join(outer: str, inner: str) -> str:

@@ -19,7 +19,7 @@ from duijie.mapping.signatures import FUNCTIONS, Kind
 NUMERIC: frozenset[Kind] = frozenset({"decimal", "integer", "number"})
 _CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None}
 _SPLIT = ("gross", "net", "tax")
-_EXACT = (ast.Add, ast.Sub, ast.Mult, ast.Div)
+EXACT = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 _HELPERS: dict[type[ast.operator], str] = {
     ast.Add: "_add",
     ast.Sub: "_sub",
@@ -48,6 +48,9 @@ class Local:
     kind: Kind
     spot: Spot
     uses: int = 0
+    iso: bool = False
+    parts: dict[str, str] = field(default_factory=dict)
+    shape: dict[str, Kind] = field(default_factory=dict)
 
 
 class Scope:
@@ -65,10 +68,16 @@ class Scope:
 
 @dataclass
 class Code:
-    """Generated code and the kind of its value."""
+    """Generated code and the kind of its value.
+
+    `iso`: the text is an ISO datetime; `element`: the kind of a list's elements; `operands`: of an operator's two.
+    """
 
     expr: ast.expr
     kind: Kind = "any"
+    iso: bool = False
+    element: Kind = "any"
+    operands: tuple[Kind, ...] = ()
 
 
 @dataclass
@@ -82,6 +91,9 @@ class Unit:
     used_tables: set[str] = field(default_factory=set)
     bare: list[tuple[str, ast.Name]] = field(default_factory=list)
     paths: list[tuple[Rule, ast.expr, Scope]] = field(default_factory=list)
+    documents: dict[str, str] = field(default_factory=dict)
+    held: int = 0
+    limited: bool = False
 
 
 def name(identifier: str) -> ast.Name:
@@ -107,6 +119,7 @@ class Emitter:
         self.rule = rule
         self.scope = scope
         self.loops = loops
+        self.holds = True
 
     def scalar(self, scalar: Scalar) -> Code:
         """An expression as written in the file; a name that is never run after a finding."""
@@ -117,6 +130,13 @@ class Emitter:
         """One node and all below it."""
         method: Callable[[Any], Code] = getattr(self, f"_{type(node).__name__.lower()}")
         return method(node)
+
+    def held(self) -> str | None:
+        """A name to hold a value inside an expression; None where Python allows none (what a comprehension is over)."""
+        if not self.holds:
+            return None
+        self.unit.held += 1
+        return f"_n{self.unit.held}"
 
     def steps(self, node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
         """A path as (base, tuple of keys) for the helpers that walk it; None when the node is no path."""
@@ -145,7 +165,7 @@ class Emitter:
         local = self.scope.find(node.id)
         if local is not None:
             local.uses += 1
-            return Code(name(local.python), local.kind)
+            return Code(name(local.python), local.kind, iso=local.iso)
         if node.id in ("record", "settings"):
             return Code(name(node.id), "object")
         return Code(ast.Constant(_CONSTANTS[node.id])) if node.id in _CONSTANTS else None
@@ -178,7 +198,9 @@ class Emitter:
             self.unit.findings.all.append(unknown(spot, ("split_tax 结果字段", "part of split_tax"), node.attr, _SPLIT))
         if base.kind in NUMERIC or base.kind in ("text", "boolean", "list", "null"):
             self._error(node, f".{node.attr} 前的值没有字段 ({base.kind})", f"a {base.kind} has no field {node.attr}")
-        return Code(self.taken(base.expr, ast.Constant(node.attr)), "decimal" if base.kind == "split" else "any")
+        local = self.scope.find(node.value.id) if isinstance(node.value, ast.Name) else None
+        kind = local.shape.get(node.attr, "any") if local is not None and local.kind != "list" else "any"
+        return Code(self.taken(base.expr, ast.Constant(node.attr)), "decimal" if base.kind == "split" else kind)
 
     def _subscript(self, node: ast.Subscript) -> Code:
         self.unit.paths.append((self.rule, node, self.scope))
@@ -205,10 +227,12 @@ class Emitter:
         left, right = self.emit(node.left), self.emit(node.right)
         kind = self._sum(node, left.kind, right.kind)
         numbers = {left.kind, right.kind} <= NUMERIC
-        exact = numbers and "decimal" in (left.kind, right.kind) and isinstance(node.op, _EXACT)
+        exact = numbers and "decimal" in (left.kind, right.kind) and isinstance(node.op, EXACT)
         if exact or (numbers and isinstance(node.op, ast.Add | ast.Sub)):
             return Code(ast.BinOp(left.expr, node.op, right.expr), kind)
-        return Code(call(_HELPERS[type(node.op)], left.expr, right.expr), kind)
+        self.unit.limited |= self.loops > 0 and isinstance(node.op, ast.Add)
+        operands = (left.kind, right.kind)
+        return Code(call(_HELPERS[type(node.op)], left.expr, right.expr), kind, operands=operands)
 
     def _sum(self, node: ast.BinOp, left: Kind, right: Kind) -> Kind:
         if isinstance(node.op, ast.Add):
@@ -228,7 +252,8 @@ class Emitter:
 
     def _ifexp(self, node: ast.IfExp) -> Code:
         test, body, orelse = self.emit(node.test), self.emit(node.body), self.emit(node.orelse)
-        return Code(ast.IfExp(test.expr, body.expr, orelse.expr), _common([body.kind, orelse.kind]))
+        kind = _common([body.kind, orelse.kind])
+        return Code(ast.IfExp(test.expr, body.expr, orelse.expr), kind, iso=body.iso and orelse.iso)
 
     def _compare(self, node: ast.Compare) -> Code:
         parts = [self.emit(each) for each in (node.left, *node.comparators)]
@@ -251,17 +276,25 @@ class Emitter:
         outer, self.scope = self.scope, Scope(self.scope)
         loops = self.loops
         generators = [self._generator(each) for each in node.generators]
-        element = self.emit(node.elt).expr
+        element = self.emit(node.elt)
         self.scope, self.loops = outer, loops
-        return Code(ast.ListComp(element, generators), "list")
+        return Code(ast.ListComp(element.expr, generators), "list", element=element.kind)
 
     _listcomp = _generatorexp
 
     def _generator(self, each: ast.comprehension) -> ast.comprehension:
         assert isinstance(each.target, ast.Name)  # noqa: S101  the expression check let nothing else through
-        source = call("_counted" if self.loops else "_items", self.emit(each.iter).expr)
+        holds, self.holds = self.holds, False
+        self.unit.limited |= self.loops > 0
+        listed = self.emit(each.iter)
+        source = listed.expr
+        if self.loops or listed.kind != "list":
+            source = call("_counted" if self.loops else "_items", source)
+        self.holds = holds
         python = f"_x_{each.target.id}"
-        self.scope.names[each.target.id] = Local(python, "any", self.rule.spot, uses=1)
+        over = self.scope.find(each.iter.id) if isinstance(each.iter, ast.Name) else None
+        shape = over.shape if over is not None and over.kind == "list" else {}
+        self.scope.names[each.target.id] = Local(python, "any", self.rule.spot, uses=1, shape=shape)
         self.loops += 1
         return ast.comprehension(bound(python), source, [self.emit(test).expr for test in each.ifs], 0)
 
@@ -272,6 +305,13 @@ class Emitter:
         if special is not None:
             made: Code = special(node)
             return made
+        return self.called(node)
+
+    def called(self, node: ast.Call) -> Code:
+        """A call of a plain function."""
+        assert isinstance(node.func, ast.Name)  # noqa: S101  the expression check let nothing else through
+        function = node.func.id
+        self.unit.limited |= self.loops > 0
         arguments = [self.emit(argument).expr for argument in node.args]
         keywords = [ast.keyword(each.arg, self.emit(each.value).expr) for each in node.keywords]
         return Code(ast.Call(name(f"_f_{function}"), arguments, keywords), FUNCTIONS[function].gives)
@@ -290,13 +330,14 @@ class Emitter:
         fallback = self.emit(node.args[2])
         return Code(call("_row", rows, code.expr, fallback.expr), _common([kind, fallback.kind]))
 
-    def _asked(self, node: ast.Call) -> Code:
+    def asked(self, node: ast.Call) -> Code:
+        """A call of a look-up."""
         assert isinstance(node.func, ast.Name)  # noqa: S101  the expression check let nothing else through
         arguments = [self.emit(argument) for argument in node.args]
         gives = "text" if node.func.id == "xref" and len(arguments) == 2 else FUNCTIONS[node.func.id].gives
         return Code(call(f"_{node.func.id}", name("lookup"), *(each.expr for each in arguments)), gives)
 
-    _call_xref = _call_xref_back = _call_ref = _call_codes = _asked
+    _call_xref = _call_xref_back = _call_ref = _call_codes = asked
 
     def _call_present(self, node: ast.Call) -> Code:
         steps = self.steps(node.args[0])
@@ -314,14 +355,6 @@ class Emitter:
             return Code(call("_default", *steps, fallback.expr))
         found = call("_default", *steps, ast.Constant(None))
         return Code(ast.IfExp(call("_has", *steps), found, fallback.expr))
-
-
-class Lenient(Emitter):
-    """Compiles a value that has a default: a step that leads nowhere raises Absent."""
-
-    def taken(self, base: ast.expr, key: ast.expr) -> ast.expr:
-        """A field or an element."""
-        return call("_at", base, key)
 
 
 def cheap(node: ast.expr) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from duijie.codec import Record
 from duijie.mapping.interpret import Provenance, trace
-from duijie.mapping.mapping import Mapping, budgeted
+from duijie.mapping.mapping import Mapping
 from duijie.mapping.runtime import Lookup
 
 __all__ = ["Provenance", "explain"]
@@ -18,4 +18,4 @@ def explain(mapping: Mapping, record: Record, lookup: Lookup, settings: Table[st
 
     Empty for a skipped record. Raises what `mapping.run` raises.
     """
-    return budgeted(lambda: trace(mapping.parts, record, lookup, dict(settings)))
+    return mapping.limited(lambda: trace(mapping.parts, record, lookup, dict(settings)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import keyword
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,11 +109,36 @@ class Parts:
     emits: bool = False
     _trees: dict[int, ast.expr | None] = field(default_factory=dict)
 
+    def scalars(self) -> Iterator[Scalar]:
+        """Every expression of the file."""
+        yield from (self.skip,) if self.skip is not None else ()
+        for form in (*(named.form for named in self.let), self.fields):
+            yield from scalars(form)
+
     def tree(self, scalar: Scalar) -> ast.expr | None:
         """The checked tree of an expression of these forms; None where it has a finding."""
         if id(scalar) not in self._trees:
             self._trees[id(scalar)] = parse(scalar, Findings())
         return self._trees[id(scalar)]
+
+
+def scalars(form: Form | Flat) -> Iterator[Scalar]:
+    """Every expression of a form and of all below it."""
+    match form:
+        case Value(expression=expression, default=default):
+            own: tuple[Scalar | None, ...] = (expression, default, form.when)
+            inner: tuple[Form | Flat, ...] = ()
+        case Object(fields=fields, let=let):
+            own, inner = (form.when,), tuple(named.form for named in (*let, *fields))
+        case Each(over=over, body=body, let=let, each_when=each_when):
+            own, inner = (over, each_when), (body, *(named.form for named in let))
+        case Items(items=items):
+            own, inner = (), items
+        case Flat(each=each):
+            own, inner = (), (each,)
+    yield from (scalar for scalar in own if scalar is not None)
+    for each_form in (*inner, *((form.orelse,) if not isinstance(form, Flat) and form.orelse else ())):
+        yield from scalars(each_form)
 
 
 def form_text(form: Form) -> str:
@@ -125,9 +150,8 @@ def needed(let: Sequence[Named], condition: Scalar, tree: Callable[[Scalar], ast
     """The lets a condition reads, directly or through other lets."""
     wanted = _names(condition, tree)
     for named in reversed(let):
-        if named.name in wanted and isinstance(named.form, Value):
-            wanted |= _names(named.form.expression, tree)
-            wanted |= _names(named.form.default, tree) if named.form.default else set()
+        if named.name in wanted:
+            wanted |= {each for scalar in scalars(named.form) for each in _names(scalar, tree)}
     return wanted
 
 
@@ -160,7 +184,7 @@ class Reader:
         return tuple(Named(entry.key, entry.spot, self.form(entry.item)) for entry in item.entries)
 
     def lets(self, item: Item | None) -> tuple[Named, ...]:
-        """The entries below `let`: plain names, expressions only."""
+        """The entries below `let`: plain names for values of any form."""
         if item is None:
             return ()
         if not isinstance(item, Block):
@@ -171,9 +195,11 @@ class Reader:
     def _let(self, entry: Entry) -> Named | None:
         self._name(entry.key, entry.spot)
         form = self.form(entry.item)
-        if isinstance(form, Value) and form.when is None:
+        if form.when is None:
             return Named(entry.key, entry.spot, form)
-        self.findings.error(entry.spot, f"let {entry.key} 须是一个表达式", f"let {entry.key} must be one expression")
+        self.findings.error(
+            entry.spot, f"let {entry.key} 不能有 when", f"let {entry.key} has a when; a let always has a value"
+        )
         return None
 
     def _name(self, name: str, spot: Spot) -> None:

@@ -99,7 +99,9 @@ class Interpreter:
         return [named for named in let if named.name not in wanted]
 
     def _let(self, named: Named, names: Names, rule: Rule) -> None:
-        assert isinstance(named.form, Value)  # noqa: S101  the form reader let nothing else through
+        if not isinstance(named.form, Value):
+            names.cells[named.name] = Cell(self._form(named.form, names, rule))
+            return
         value, evaluator = self._value(named.form, names, rule)
         tree = self.parts.tree(named.form.expression)
         origin = evaluator.origin if tree is not None and path_of(tree) else None

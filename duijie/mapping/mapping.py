@@ -32,6 +32,7 @@ _cache: dict[str, Mapping] = {}
 
 
 Answer = TypeVar("Answer")
+Run = Callable[[Record, Lookup, Settings[str, Any]], Record | None]
 
 
 class Mapping:
@@ -49,31 +50,46 @@ class Mapping:
         self.tests: list[dict[str, Any]] = head.get("tests") or []
         self.warnings: list[Finding] = list(unit.findings.all)
         self._function = function
-        self._names = namespace(unit)
-        self._run = build(function, parts.file, self._names)
+        self._limited = unit.limited
+        self._names = namespace(unit) | {"_interpret": self._interpret}
+        self._guarded: Run = build(guarded(function), parts.file, self._names)
+        self.run: Run = self._counted if unit.limited else self._guarded
+        """`run(record, lookup, settings)`: the target record, or None when `skip` holds.
+
+        Pure: the same input gives the same output. Raises FieldError (a DataError) naming field, file:line:column and
+        value, and UnmappedCode where a code has no counterpart yet. What the lookup itself raises passes through.
+        """
+
+    @cached_property
+    def fast(self) -> Run:
+        """The generated function alone: it raises whatever a bad record makes plain Python raise."""
+        found: Run = build(self._function, self.file, self._names)
+        return found
 
     @cached_property
     def python(self) -> str:
         """The generated source."""
         return render(self._function)
 
-    def run(self, record: Record, lookup: Lookup, settings: Settings[str, Any]) -> Record | None:
-        """The target record, or None when `skip` holds. Pure: the same input gives the same output.
-
-        Raises FieldError (a DataError) naming field, file:line:column and value, and UnmappedCode where a code has
-        no counterpart yet. What the lookup itself raises passes through.
-        """
-        given = settings if type(settings) is dict else dict(settings)
-        token = BUDGET.set([STEP_LIMIT])
+    def limited(self, compute: Callable[[], Answer]) -> Answer:
+        """Compute within the budget of steps, where the rules could take more than the record is long."""
+        self._refill()
         try:
-            result: Record | None = self._run(record, lookup, given)
+            return compute()
         except Exhausted as spent:
             raise FieldError(self.name, Spot(self.file), (spent.zh, spent.en), spent.value) from None
-        except RAISED:
-            return budgeted(lambda: interpret(self.parts, record, lookup, given))
         finally:
-            BUDGET.reset(token)
-        return result
+            BUDGET.left = None
+
+    def _counted(self, record: Record, lookup: Lookup, settings: Settings[str, Any]) -> Record | None:
+        return self.limited(lambda: self._guarded(record, lookup, settings))
+
+    def _interpret(self, record: Record, lookup: Lookup, settings: Settings[str, Any]) -> Record | None:
+        self._refill()
+        return interpret(self.parts, record, lookup, dict(settings))
+
+    def _refill(self) -> None:
+        BUDGET.left = STEP_LIMIT if self._limited else None
 
     def documents(self, record: Record, lookup: Lookup, settings: Settings[str, Any]) -> list[tuple[str, Record]]:
         """What a record becomes as (entity, document): none where skipped, with `emit` any number. Raises as `run`."""
@@ -86,15 +102,6 @@ class Mapping:
 
     def __repr__(self) -> str:
         return f"Mapping({self.name} {self.version})"
-
-
-def budgeted(compute: Callable[[], Answer]) -> Answer:
-    """Compute with a run's budget of steps."""
-    token = BUDGET.set([STEP_LIMIT])
-    try:
-        return compute()
-    finally:
-        BUDGET.reset(token)
 
 
 def load_mapping(path: Path) -> Mapping:
@@ -130,6 +137,17 @@ def examine_text(text: str, path: Path) -> tuple[Mapping | None, list[Finding]]:
     return _cache[key], findings.all
 
 
+def guarded(function: ast.FunctionDef) -> ast.FunctionDef:
+    """The same function, leaving to the interpreter whatever raises."""
+    names = [ast.Name(each.arg, ast.Load()) for each in function.args.args]
+    slow = ast.Return(ast.Call(ast.Name("_interpret", ast.Load()), list(names), []))
+    handlers = [
+        ast.ExceptHandler(ast.Name("_Exhausted", ast.Load()), None, [ast.Raise()]),
+        ast.ExceptHandler(ast.Name("_RAISED", ast.Load()), None, [slow]),
+    ]
+    return ast.FunctionDef("run", function.args, [ast.Try(function.body, handlers, [], [])], [], None)
+
+
 def build(function: ast.FunctionDef, file: str, names: dict[str, Any]) -> Any:
     """Compile a generated function in its namespace, which holds no builtins."""
     module = ast.fix_missing_locations(ast.Module([function], []))
@@ -144,7 +162,16 @@ def namespace(unit: Unit) -> dict[str, Any]:
     """Everything generated code can reach."""
     functions = {f"_f_{name}": each.run for name, each in FUNCTIONS.items() if each.run is not None}
     tables = {f"_t_{name}": rows for name, rows in unit.tables.items()}
-    return {"__builtins__": {}, "_Absent": Absent, **HELPERS, **functions, **tables, **unit.constants}
+    return {
+        "__builtins__": {},
+        "_Absent": Absent,
+        "_Exhausted": Exhausted,
+        "_RAISED": RAISED,
+        **HELPERS,
+        **functions,
+        **tables,
+        **unit.constants,
+    }
 
 
 def _text(path: Path) -> str:

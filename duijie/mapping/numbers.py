@@ -12,6 +12,8 @@ from duijie.mapping.values import DIGIT_LIMIT, LIST_LIMIT, LONG, TEXT_LIMIT, Fau
 
 CENT = Decimal("0.01")
 _NUMERIC = re.compile(r"\s*[-+]?[0-9]{1,30}(\.[0-9]{1,30})?\s*").fullmatch
+_DIGITS = "0123456789"
+KNOWN_LIMIT = 32_768
 _BIG = 10**DIGIT_LIMIT
 
 
@@ -50,16 +52,30 @@ def _quantize(value: Decimal, step: Decimal) -> Decimal:
 
 def money(value: Any) -> Decimal:
     """Rounded half-up to 2 places."""
-    if type(value) is str and _NUMERIC(value):
-        value = Decimal(value)
-    if type(value) is Decimal:
-        try:
-            rounded: Decimal = value.quantize(CENT, ROUND_HALF_UP)
-        except InvalidOperation:
-            return _quantize(decimal(value), CENT)
-        if rounded == rounded:  # noqa: PLR0124  NaN is unequal to itself
-            return rounded
+    if type(value) is str and 3 < len(value) < 32 and value.strip(_DIGITS) == "." == value[-3:-2]:
+        return Decimal(value)
     return _quantize(decimal(value), CENT)
+
+
+class Known(dict[Any, Decimal]):
+    """Numbers of texts seen before: prices and amounts repeat. Only texts are kept, and only so many."""
+
+    def __init__(self, read: Callable[[Any], Decimal]) -> None:
+        super().__init__()
+        self.read = read
+
+    def __missing__(self, value: Any) -> Decimal:
+        """Read it, whatever it is. Raises Fault."""
+        found = self.read(value)
+        if type(value) is str and len(value) < 32:
+            if len(self) >= KNOWN_LIMIT:
+                self.clear()
+            self[value] = found
+        return found
+
+
+MONEY = Known(money)
+DECIMAL = Known(decimal)
 
 
 def round_half_up(value: Any, places: Any) -> Decimal:
@@ -77,17 +93,27 @@ def integer(value: Any) -> int:
     return int(exact)
 
 
+def exact(value: Any) -> Decimal:
+    """A number as Decimal. Raises Fault for anything else, texts included."""
+    return value if type(value) is Decimal else Decimal(number(value))
+
+
 def split_tax(gross: Any, rate: Any) -> dict[str, Decimal]:
     """Tax out of a tax-inclusive amount: tax = round(gross·r/(1+r), 2) half-up, net = gross − tax.
 
     Two independent roundings would not add up; this is how the tax authority's clients compute 价税分离.
     """
-    total = gross if type(gross) is Decimal else Decimal(number(gross))
-    share = rate if type(rate) is Decimal else Decimal(number(rate))
+    total = exact(gross)
+    tax = tax_in(total, rate)
+    return {"gross": total, "net": total - tax, "tax": tax}
+
+
+def tax_in(gross: Any, rate: Any) -> Decimal:
+    """The tax in a tax-inclusive amount."""
+    total, share = exact(gross), exact(rate)
     if not 0 <= share < 1:
         raise Fault("税率须在 0 与 1 之间, 例如 0.13", "a tax rate lies between 0 and 1, such as 0.13", rate)
-    tax = _quantize(total * share / (1 + share), CENT)
-    return {"gross": total, "net": total - tax, "tax": tax}
+    return _quantize(total * share / (1 + share), CENT)
 
 
 def allocate(total: Any, weights: Any) -> list[Decimal]:

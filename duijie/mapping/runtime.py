@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from decimal import ROUND_HALF_UP
 from typing import Any, Protocol
 
 from duijie.codec import Record
@@ -22,6 +23,9 @@ class Lookup(Protocol):
 
     def ref(self, entity: str, key: str) -> Record | None:
         """The current canonical document, None when there is none yet."""
+
+    def documents(self, entity: str) -> Mapping[str, Record]:
+        """Every current document by key: the same answers as `ref`, for the generated function."""
 
 
 class Absent(Fault):
@@ -178,6 +182,19 @@ HELPERS: dict[str, Any] = {
     "_mod": numbers.modulo,
     "_neg": numbers.minus,
     "_pos": numbers.number,
+    "_money": numbers.MONEY,
+    "_decimal": numbers.DECIMAL,
+    "_exact": numbers.exact,
+    "_tax_in": numbers.tax_in,
+    "_cent": numbers.CENT,
+    "_half_up": ROUND_HALF_UP,
+    "_days": texts.DAYS,
+    "_minutes": texts.MINUTES,
+    "_seconds": texts.SECONDS,
+    "_empty": {},
     "_enumerate": enumerate,
     "_len": len,
+    "_sum": sum,
+    "_str": str,
+    "_bool": bool,
 }

@@ -25,6 +25,10 @@ class StaticLookup:
         found = self.xrefs.get(kind, {}).get(code)
         return None if found is None else str(found)
 
+    def documents(self, entity: str) -> Table[str, Record]:
+        """All of an entity."""
+        return self.refs.get(entity, {})
+
     def codes(self, kind: str, counterpart: str) -> list[str]:
         """The codes that stand for a counterpart."""
         return [str(code) for code, found in self.xrefs.get(kind, {}).items() if str(found) == counterpart]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from decimal import Decimal
+from threading import local
 from typing import Any
 
 STEP_LIMIT = 1_000_000
@@ -25,16 +25,21 @@ class Fault(Exception):
         self.value = value
 
 
-BUDGET: ContextVar[list[int]] = ContextVar("steps left in this run")
+class Budget(local):
+    """The steps left to the run of this thread; None outside a run, where nothing is counted."""
+
+    left: int | None = None
+
+
+BUDGET = Budget()
 
 
 def charge(steps: int) -> None:
-    """Take steps from the run's budget. Raises Fault when it is spent; outside a run nothing is counted."""
-    budget = BUDGET.get(None)
-    if budget is None:
+    """Take steps from the run's budget. Raises Exhausted when it is spent."""
+    if BUDGET.left is None:
         return
-    budget[0] -= steps
-    if budget[0] < 0:
+    BUDGET.left -= steps
+    if BUDGET.left < 0:
         raise Exhausted
 
 

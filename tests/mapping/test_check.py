@@ -106,7 +106,7 @@ def test_what_is_not_on_the_list_is_refused(errors, expression, word):
         ("fields:\n  a: {each: b}\n", (5, 6), "needs fields or value"),
         ("let: {a-b: 1}\nfields: {a: 1}\n", (4, 7), "cannot be used as a name"),
         ("let: {record: 1}\nfields: {a: 1}\n", (4, 7), "cannot be used as a name"),
-        ("let: {a: {each: b, value: 1}}\nfields: {a: 1}\n", (4, 7), "one expression"),
+        ("let: {a: {value: 1, when: b}}\nfields: {a: 1}\n", (4, 7), "always has a value"),
         ("let: [a]\nfields: {a: 1}\n", (4, 6), "name: expression"),
         ("fields: 3\n", (4, 9), "name: expression"),
         ("field: {a: 1}\n", (4, 1), "did you mean fields?"),

@@ -169,7 +169,7 @@ def test_generated_source_is_python_with_a_line_for_each_field(compiled):
     mapping = compiled("a: money(p)\nb: {c: q, d: {value: r, when: has(r)}}\ne: {each: xs, value: item}")
     ast.parse(mapping.python)
     lines = [line.strip() for line in mapping.python.splitlines()]
-    assert "'a': _f_money(record['p'])," in lines
+    assert "'a': _money[record['p']]," in lines
     assert "'c': record['q']," in lines
     assert "_o['d'] = record['r']" in lines
 
@@ -287,3 +287,16 @@ def test_explain_tells_full_paths_rows_and_conditions(compiled):
     assert (unit.inputs["p.unit"], unit.reads) == ("件", {"o.lines[1].sku": "K"})
     assert [(row.kind, row.name, row.code) for row in unit.rows] == [("ref", "product", "K")]
     assert [(each.field, each.value) for each in trail.values() if each.role == "when"] == [("l[0] when", True)]
+
+
+def test_a_let_may_be_a_list_or_an_object_whose_totals_stand_before_it(compiled):
+    mapping = compiled(
+        "total: sum(l.net for l in made)\nbuyer: who.name\nlines: made",
+        "let:\n  made: {each: xs, as: x, fields: {net: money(x.p), extra: {value: 1, when: has(x.e)}}}\n"
+        "  who: {fields: {name: trim(n)}}\n",
+    )
+    assert mapping.run({"xs": [{"p": "1"}, {"p": "2.5", "e": 1}], "n": " a "}, NOTHING, {}) == {
+        "total": D("3.50"),
+        "buyer": "a",
+        "lines": [{"net": D("1.00")}, {"net": D("2.50"), "extra": 1}],
+    }

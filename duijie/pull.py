@@ -7,11 +7,12 @@ is kept, becomes a work item with its reason, and stops nothing else.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
+from sqlalchemy import Connection as Transaction
 
 from duijie import codec
 from duijie.codec import Record
@@ -28,6 +29,7 @@ from duijie.schemas import check
 BATCH = 500
 STATES = {UnmappedCode: "blocked", MalformedMessage: "malformed"}
 Counts = Counter[str]
+Made = list[tuple[str, Record]]
 
 
 def read(journal: Journal, step: Pull, stream: Stream, now: datetime) -> Counts:
@@ -85,56 +87,65 @@ class Refinery:
         self._entity = entity
         self._mapping = mapping
         self._lookup = lookup
+        self.stamp = f"{mapping.name}@{mapping.version}"
 
     def run(self, source: Source, settings: Record) -> Counts:
         """Map everything that waits, in batches of one transaction each."""
         counts: Counts = Counter()
         while batch := inbox.waiting(self._journal, source, BATCH):
-            counts += self._batch(batch, settings, source.connection)
+            results = [(message, self.make(message, settings)) for message in batch]
+            with self._journal.writing() as tx:
+                inbox.alone(tx, self._journal, source)
+                counts += self.keep(tx, source, results)
         return counts
 
-    def _batch(self, batch: Sequence[Message], settings: Record, connection: str) -> Counts:
-        results = [(message, self._map(message, settings)) for message in batch]
-        stamp = f"{self._mapping.name}@{self._mapping.version}"
-        counts: Counts = Counter()
-        with self._journal.writing() as tx:
-            settled: dict[tuple[str, str], list[int]] = {}
-            passed: list[str] = []
-            for message, result in results:
-                if isinstance(result, DataError):
-                    state, reason = STATES.get(type(result), "invalid"), result.zh
-                    finding = work.finding_for(result, f"{self._entity}:{message.key}", connection)
-                    held = [(self._entity, message.key, _money_in(message))]
-                    work.open_item(tx, self._journal, self._flow, finding, held)
-                    counts["waiting"] += 1
-                elif result is None:
-                    state, reason = "skipped", ""
-                    counts["skipped"] += 1
-                else:
-                    state, reason = "mapped", ""
-                    made = documents.put(tx, self._journal, self._entity, result, (message.id, stamp))
-                    counts["new_documents" if made else "unchanged"] += 1
-                    passed.append(message.key)
-                settled.setdefault((state, reason), []).append(message.id)
-            for (state, reason), ids in settled.items():
-                inbox.settle(tx, ids, state, stamp, reason)
-            work.release_records(tx, self._journal, self._flow, self._entity, passed)
-        return counts
-
-    def _map(self, message: Message, settings: Record) -> Record | DataError | None:
+    def make(self, message: Message, settings: Record) -> Made | DataError:
+        """What a message becomes: checked documents by entity (none where the mapping skips it), or why it cannot."""
         try:
             record = codec.decode(message.body)
             if not isinstance(record, dict):
                 raise MalformedMessage("报文不是一条记录, 请对方更正后重发", en="the message is not a record")
             lookup = as_of(self._lookup, message.received_at.astimezone(CHINA).date())
-            result = self._mapping.run(record, lookup, settings | {"partition": message.part})
-            if result is not None:
-                check(self._entity, result)
+            given = settings | {"partition": message.part}
+            made = [(name or self._entity, one) for name, one in self._mapping.documents(record, lookup, given)]
+            for entity, document in made:
+                check(entity, document)
         except msgspec.DecodeError as error:
             return MalformedMessage(f"报文无法解析: {error}", en=f"the message cannot be decoded: {error}")
         except DataError as error:
             return error
-        return result
+        return made
+
+    def keep(self, tx: Transaction, source: Source, results: Sequence[tuple[Message, Made | DataError]]) -> Counts:
+        """Put the documents, settle the messages, open work items and take what passed off them."""
+        counts: Counts = Counter()
+        settled: dict[tuple[str, str], list[int]] = defaultdict(list)
+        passed: list[str] = []
+        for message, result in results:
+            if isinstance(result, DataError):
+                settled[self._wait(tx, source, message, result)].append(message.id)
+                counts["waiting"] += 1
+                continue
+            settled["mapped" if result else "skipped", ""].append(message.id)
+            counts += self._put(tx, message, result)
+            passed += [message.key] if result else []
+        for (state, reason), ids in settled.items():
+            inbox.settle(tx, ids, state, self.stamp, reason)
+        work.release_records(tx, self._journal, self._flow, self._entity, passed)
+        return counts
+
+    def _put(self, tx: Transaction, message: Message, made: Made) -> Counts:
+        counts: Counts = Counter(skipped=int(not made))
+        for entity, body in made:
+            is_new = documents.put(tx, self._journal, entity, body, (message.id, self.stamp))
+            counts["new_documents" if is_new else "unchanged"] += 1
+        return counts
+
+    def _wait(self, tx: Transaction, source: Source, message: Message, error: DataError) -> tuple[str, str]:
+        finding = work.finding_for(error, f"{self._entity}:{message.key}", source.connection)
+        held = [(self._entity, message.key, _money_in(message))]
+        work.open_item(tx, self._journal, self._flow, finding, held)
+        return STATES.get(type(error), "invalid"), error.zh
 
 
 def _money_in(message: Message) -> int:

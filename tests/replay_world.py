@@ -15,7 +15,7 @@ from duijie.journal.inbox import Source
 from duijie.journal.tables import message
 from duijie.mapping import StaticLookup, load_mapping
 from duijie.pull import Refinery
-from duijie.replay import Routes
+from duijie.replay import Asked, Replay, Routes, Wanted
 from tests.test_deliver import Target
 
 TRADES = Source("shop", "trade")
@@ -146,6 +146,11 @@ class World:
         """One run of the whole flow."""
         self.refine()
         self.deliver()
+
+    def replay(self, wanted: Wanted, flow: str = "orders") -> Replay:
+        """A replay of the flow's stream."""
+        [route] = self.routes.of(flow)
+        return Replay(self.kept, Asked(route, wanted, "李四", "更正税率"), self.lookup)
 
     @property
     def lookup(self) -> StaticLookup:

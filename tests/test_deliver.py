@@ -39,9 +39,9 @@ class Target:
 
     name, entity, batch = "order", "sales_order", 3
 
-    def __init__(self, safety: Safety) -> None:
+    def __init__(self, safety: Safety, held: Sequence[Record] = ()) -> None:
         self.safety = safety
-        self.held: list[Record] = []
+        self.held: list[Record] = list(held)
         self.fate: dict[str, list[str]] = {}
         self.calls: list[str] = []
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from duijie import deliver
 from duijie.connect.errors import ConfigError
 from duijie.connect.protocol import Safety
-from duijie.journal import Journal, documents, inbox, work
+from duijie.journal import Journal, documents, inbox, trace, work
+from duijie.journal.codes import CHINA
 from duijie.journal.inbox import Source
-from duijie.replay import Released, preview_item, replay_item
+from duijie.journal.tables import message
+from duijie.replay import Released, Wanted, choose, is_figure, preview_item, replay_item
 from tests.replay_world import LEVELS, World, trade
+from tests.test_deliver import Changeable, Target
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])
@@ -199,3 +204,268 @@ class TestReadings:
         inbox.advance(world.kept, self.STOCK, world.kept.now(), before)  # a reading that was under way meanwhile
         assert inbox.position(world.kept, self.STOCK) is None
         assert self.read(world, 10, 10) == [1, 0]
+
+
+CHANGED = Wanted(is_changed=True)
+
+
+def delivered_orders(world: World, *numbers: int) -> None:
+    world.receive(*(trade(number) for number in numbers))
+    world.run()
+
+
+def cents_more(world: World) -> None:
+    """Correct the mapping: some orders' amounts change, the others' do not."""
+    world.correct("gross: money(payment)}", 'gross: \'money("120.00") if id in ["2", "4"] else money(payment)\'}')
+
+
+class TestOfAMapping:
+    def test_the_trial_says_what_would_change_and_changes_nothing(self, world: World) -> None:
+        delivered_orders(world, 1, 2, 3, 4)
+        cents_more(world)
+        seen = world.replay(CHANGED).trial()
+        assert seen.words == {"报文": 4, "变化": 2, "新增": 0, "不变": 2, "新失败": 0}
+        assert (seen.before, seen.after) == (22600, 24000)
+        assert [one.key for one in seen.samples] == ["shop:2", "shop:4"]
+        assert "gross 113.00 → 120.00" in [str(change) for change in seen.samples[0].changes]
+        assert seen.delivered == {"target/order": 2}
+        assert [world.order(number).version for number in (1, 2, 3, 4)] == [1, 1, 1, 1]
+        assert trace.replays(world.kept) == []
+
+    def test_only_what_differs_becomes_a_new_version_and_is_sent_again(self, world: World) -> None:
+        delivered_orders(world, 1, 2, 3, 4)
+        world.target = Changeable(Safety.NATURAL_KEY, world.target.held)
+        cents_more(world)
+        assert world.replay(CHANGED).carry_out().counts["changed"] == 2
+        assert [world.order(number).version for number in (1, 2, 3, 4)] == [1, 2, 1, 2]
+        world.deliver()
+        assert world.target.calls == ["update", "update"]
+        assert [str(one["amount"]) for one in world.target.held] == ["113.00", "120.00", "113.00", "120.00"]
+
+    def test_what_the_target_cannot_change_waits_for_a_person_and_is_not_overwritten(self, world: World) -> None:
+        delivered_orders(world, 1, 2)
+        cents_more(world)
+        world.replay(CHANGED).carry_out()
+        world.target.calls.clear()
+        world.deliver()
+        assert world.target.calls == []
+        [item] = world.items()
+        assert (item.kind, item.records) == ("conflict", 1)
+        assert "amount 113.00 → 120.00" in item.reason
+
+    def test_a_second_time_there_is_nothing_left(self, world: World) -> None:
+        delivered_orders(world, 1, 2)
+        cents_more(world)
+        world.replay(CHANGED).carry_out()
+        assert world.replay(CHANGED).trial().counts == {}
+        again = world.replay(Wanted(keys=("1", "2"))).carry_out()
+        assert (again.counts["changed"], again.counts["unchanged"]) == (0, 2)
+
+    def test_a_replay_cut_off_is_taken_up_again(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        delivered_orders(world, 1, 2, 3, 4)
+        cents_more(world)
+        monkeypatch.setattr(choose, "BATCH", 2)
+
+        def cut(_: int) -> None:
+            raise KeyboardInterrupt
+
+        first = world.replay(CHANGED)
+        first._progress = cut
+        with pytest.raises(KeyboardInterrupt):
+            first.carry_out()
+        assert [world.order(number).version for number in (2, 4)] == [2, 1]
+        second = world.replay(CHANGED).carry_out()
+        assert (second.counts["messages"], second.counts["changed"]) == (2, 1)
+        done, cut_off = trace.replays(world.kept)
+        assert (cut_off.ended_at, done.ended_at is not None) == (None, True)
+        assert '"变化":1' in cut_off.counts
+
+    def test_a_replay_says_who_when_why_and_what(self, world: World) -> None:
+        delivered_orders(world, 1)
+        cents_more(world)
+        world.replay(Wanted(keys=("1",), is_changed=True)).carry_out()
+        [row] = trace.replays(world.kept)
+        assert (row.flow, row.stream, row.who, row.why) == ("orders", "shop/trade", "李四", "更正税率")
+        assert row.wanted == "号码 1, 映射已变"
+        assert row.mapping.startswith("shop/sales_order.in@")
+        assert '"报文":1' in row.counts
+
+    def test_what_can_no_longer_be_mapped_waits_and_its_document_stays(self, world: World) -> None:
+        delivered_orders(world, 1, 2)
+        world.correct("money(payment)}", 'money("1" if id == "1" else "no")}')
+        seen = world.replay(CHANGED).trial()
+        assert (seen.counts["changed"], seen.counts["failing"]) == (1, 1)
+        assert len(seen.reasons) == 1
+        assert world.items() == []
+        world.replay(CHANGED).carry_out()
+        assert (world.order(2).version, str(world.order(2).body["gross"])) == (1, "113.00")
+        [item] = world.items()
+        assert (item.kind, item.records) == ("invalid", 1)
+
+    def test_what_waited_and_can_be_mapped_now_is_taken_off_its_item(self, world: World) -> None:
+        world.receive(trade(1, payment="x"))
+        world.refine()
+        world.correct("money(payment)}", 'money("7" if payment == "x" else payment)}')
+        assert world.replay(Wanted(reason="invalid")).carry_out().counts["new"] == 1
+        assert world.items() == []
+        world.deliver()
+        assert [str(one["amount"]) for one in world.target.held] == ["7.00"]
+
+    def test_another_key_would_be_a_second_document_and_is_not_made(self, world: World) -> None:
+        delivered_orders(world, 1)
+        world.correct('join(":", "shop", id)', 'join(":", "boutique", id)')
+        assert world.replay(CHANGED).trial().counts["renamed"] == 1
+        world.replay(CHANGED).carry_out()
+        assert documents.count(world.kept) == {"sales_order": 1}
+        [item] = world.items()
+        assert "号码由 shop:1 变为 boutique:1" in item.reason
+        assert world.replay(CHANGED).trial().counts == {}
+
+    def test_what_would_be_skipped_now_stays_and_is_told(self, world: World) -> None:
+        delivered_orders(world, 1)
+        world.correct('status == "draft"', 'status == "paid"')
+        world.replay(CHANGED).carry_out()
+        assert world.order(1).version == 1
+        assert "不再生成 shop:1" in world.items()[0].reason
+
+    def test_a_voucher_made_of_it_stays_and_finance_is_told(self, world: World) -> None:
+        delivered_orders(world, 1, 2)
+        with world.kept.writing() as tx:
+            for number in (1, 2):
+                documents.connect(tx, world.kept, "sale", world.order(number), ("voucher", "sale:S01:1", 11300))
+        cents_more(world)
+        assert world.replay(CHANGED).trial().used == {("voucher", "sale:S01:1")}
+        world.replay(CHANGED).carry_out()
+        [item] = world.items()
+        assert (item.kind, item.owner, item.records, item.money) == ("conflict", "会计", 1, 700)
+        assert "红冲或补差" in item.reason
+
+
+class TestOrderOfMessages:
+    def test_only_the_last_message_of_a_key_counts(self, world: World) -> None:
+        world.receive(trade(2), trade(2, payment="50.00", status="shipped", modified="2026-11-11T10:00:00"))
+        world.refine()
+        cents_more(world)
+        seen = world.replay(CHANGED).carry_out()
+        assert seen.counts["messages"] == 1
+        assert (world.order(2).body["status"], str(world.order(2).body["gross"])) == ("shipped", "120.00")
+
+    def test_a_late_older_message_does_not_stand_in_for_the_newer_one(self, world: World) -> None:
+        world.receive(trade(2, status="shipped", modified="2026-11-11T10:00:00"))
+        world.refine()
+        world.receive(trade(2, modified="2026-11-11T09:00:00"))
+        world.refine()
+        cents_more(world)
+        assert world.replay(CHANGED).carry_out().counts["changed"] == 1
+        assert (world.order(2).body["status"], str(world.order(2).body["gross"])) == ("shipped", "120.00")
+        assert world.replay(CHANGED).trial().counts == {}
+
+    def test_what_has_come_in_since_is_left_to_the_next_run(self, world: World) -> None:
+        delivered_orders(world, 2)
+        cents_more(world)
+        world.receive(trade(2, status="shipped", modified="2026-11-11T10:00:00"))
+        assert world.replay(CHANGED).carry_out().counts == {}
+        world.refine()
+        assert (world.order(2).version, world.order(2).body["status"]) == (2, "shipped")
+
+    def test_what_moves_on_between_choosing_and_keeping_is_left_alone(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        delivered_orders(world, 2)
+        cents_more(world)
+        replaying = world.replay(CHANGED)
+        batches = choose.batches
+
+        def overtaken(*given: object) -> Iterator[list[choose.Chosen]]:
+            for batch in batches(*given):  # type: ignore[arg-type]
+                world.receive(trade(2, payment="9.00", modified="2026-11-11T10:00:00"))
+                yield batch
+
+        monkeypatch.setattr(choose, "batches", overtaken)
+        assert replaying.carry_out().counts == {"overtaken": 1}
+        assert world.order(2).version == 1
+
+
+class TestChoosing:
+    @pytest.fixture(autouse=True)
+    def orders(self, world: World) -> None:
+        delivered_orders(world, 1, 2, 3)
+        world.receive(trade(4, buyer="王五"), trade(5, payment="x"))
+        world.run()
+        cents_more(world)
+
+    def chosen(self, world: World, **asked: object) -> list[str]:
+        [route] = world.routes.of("orders")
+        found = choose.batches(world.kept, route, Wanted(**asked))  # type: ignore[arg-type]
+        keys = [one.message.key for batch in found for one in batch]
+        assert choose.count(world.kept, route, Wanted(**asked)) == len(keys)  # type: ignore[arg-type]
+        return keys
+
+    def test_by_the_key_of_the_message_or_of_the_document(self, world: World) -> None:
+        assert self.chosen(world, keys=("2", "shop:3", "none")) == ["2", "3"]
+
+    def test_by_reason(self, world: World) -> None:
+        assert self.chosen(world, reason="invalid") == ["5"]
+        assert self.chosen(world, reason="unmapped") == ["4"]
+        assert self.chosen(world, reason="王五") == ["4"]
+        assert self.chosen(world, reason="100%") == []
+
+    def test_by_the_time_it_came_in(self, world: World) -> None:
+        with world.kept.writing() as tx:
+            day = datetime(2026, 11, 11, tzinfo=CHINA)
+            for number in range(1, 6):
+                mine = update(message).where(message.c.key == str(number))
+                tx.execute(mine.values(received_at=day + timedelta(hours=number)))
+        assert self.chosen(world, since=day + timedelta(hours=2), until=day + timedelta(hours=4)) == ["2", "3"]
+
+    def test_by_the_mapping_that_made_it(self, world: World) -> None:
+        assert self.chosen(world, is_changed=True) == ["1", "2", "3", "4", "5"]
+        world.replay(Wanted(keys=("1", "2"))).carry_out()
+        assert self.chosen(world, is_changed=True) == ["3", "4", "5"]
+
+    def test_a_key_or_a_reason_lets_the_flows_waiting_deliveries_go_too(self, world: World) -> None:
+        delivered_orders(world, 1)
+        world.receive(trade(6, buyer="王五"))
+        world.run()
+        world.codes["王五"] = "C3"
+        assert world.replay(Wanted(reason="unmapped")).trial().counts["deliveries"] == 2
+        assert world.replay(Wanted(since=datetime(2026, 11, 11, tzinfo=CHINA))).trial().counts["deliveries"] == 0
+        assert world.replay(Wanted(keys=("6",))).carry_out().counts["deliveries"] == 1
+        world.deliver()
+        assert sorted(one["no"] for one in world.target.held) == ["1", "2", "3", "6"]
+
+    def test_nothing_asked_for_is_refused(self) -> None:
+        now = datetime(2026, 11, 11, tzinfo=CHINA)
+        assert "至少一个条件" in refusal(lambda: Wanted().check())
+        assert "时间范围为空" in refusal(lambda: Wanted(since=now, until=now).check())
+
+
+class TestFigures:
+    def test_a_stock_figure_is_read_again_at_the_next_pull(self, world: World) -> None:
+        world.flow("stock", "shop", "stock", "shop/stock_level.in")
+        world.mapping("shop/stock_level.in", LEVELS)
+        stock = Source("shop", "stock")
+        world.receive({"id": "A1", "qty": "10"}, source=stock)
+        inbox.advance(world.kept, stock, world.kept.now())
+        world.refine("stock")
+        world.correct("decimal(qty)", "decimal(qty) - 1", "shop/stock_level.in")
+        assert world.replay(CHANGED, "stock").trial_of_figures().words["重读"] == 1
+        world.replay(CHANGED, "stock").read_again()
+        world.refine("stock")
+        assert self.level(world) == "10"  # nothing is made of what is stored
+        assert inbox.position(world.kept, stock) is None
+        world.receive({"id": "A1", "qty": "10"}, source=stock)
+        world.refine("stock")
+        assert self.level(world) == "9"
+
+    def test_what_a_sink_overwrites_is_a_figure(self, world: World) -> None:
+        flows = world.flows.values()
+        assert is_figure(["stock_level"], flows, lambda *_: Target(Safety.LOOKUP))
+        assert is_figure(["sales_order"], flows, lambda *_: Target(Safety.ABSOLUTE))
+        assert not is_figure(["sales_order"], flows, lambda *_: Target(Safety.LOOKUP))
+
+    @staticmethod
+    def level(world: World) -> str:
+        found = documents.get(world.kept, "stock_level", "A1")
+        assert found is not None
+        return str(found.body["on_hand"])

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from duijie import __version__
-from duijie.cli import code, connection, flow, journal, work
+from duijie.cli import code, connection, flow, journal, replay, work
 from duijie.cli.output import told
 from duijie.console.cli import app as console_app
 from duijie.mapping.cli import app as mapping_app
@@ -26,6 +26,7 @@ app.add_typer(work.app, name="work", help="Work items 待处理: what waits for 
 app.add_typer(code.app, name="code", help="Code tables 对照: which code stands for which.")
 app.add_typer(mapping_app, name="mapping", help="Mappings: lint, test, show, explain.")
 app.add_typer(console_app, name="console", help="The web console.")
+app.command("replay")(replay.replay)
 
 
 def _print_version(wanted: bool) -> None:

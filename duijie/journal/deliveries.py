@@ -28,6 +28,7 @@ from duijie.journal.documents import Document, by_ids
 from duijie.journal.journal import Journal
 from duijie.journal.tables import delivery, delivery_event, document
 
+HELD = ("blocked", "rejected")
 LEASE = timedelta(seconds=120)
 
 ALLOWED: Mapping[str, frozenset[str]] = {
@@ -226,7 +227,7 @@ def waiting_of(journal: Journal, flow: str, entity: str, keys: Sequence[str]) ->
     """Ids of a flow's rows that wait for a person, for the current documents of these keys, whatever the sink."""
     query = select(delivery.c.id).join(document, document.c.id == delivery.c.document_id)
     query = query.where(delivery.c.flow == flow, delivery.c.entity == entity, delivery.c.key.in_(keys))
-    query = query.where(document.c.current, delivery.c.state.in_(("blocked", "rejected"))).order_by(delivery.c.id)
+    query = query.where(document.c.current, delivery.c.state.in_(HELD)).order_by(delivery.c.id)
     with journal.reading() as tx:
         return list(tx.execute(query).scalars())
 

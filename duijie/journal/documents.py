@@ -64,7 +64,7 @@ def put(tx: Transaction, journal: Journal, entity: str, body: Record, origin: tu
     key, hashed = str(body["key"]), codec.digest(body)
     where = (document.c.entity == entity, document.c.key == key, document.c.current)
     old = tx.execute(select(document.c.id, document.c.version, document.c.hash, document.c.body).where(*where)).first()
-    if old is not None and (old.hash == hashed or _older(body, old.body)):
+    if old is not None and (old.hash == hashed or is_older(body, codec.decode(old.body))):
         return None
     if old is not None:
         tx.execute(update(document).where(document.c.id == old.id).values(current=False))
@@ -83,8 +83,9 @@ def put(tx: Transaction, journal: Journal, entity: str, body: Record, origin: tu
     return int(tx.execute(insert(document).values(**row).returning(document.c.id)).scalar_one())
 
 
-def _older(body: Record, kept: bytes) -> bool:
-    mine, theirs = body.get("modified_at"), codec.decode(kept).get("modified_at")
+def is_older(body: Record, kept: Record) -> bool:
+    """Whether a record was changed at its source before the one that is kept; never where a time is missing."""
+    mine, theirs = body.get("modified_at"), kept.get("modified_at")
     return bool(mine and theirs and mine < theirs)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy import Connection as Transaction
 
 from duijie import codec
@@ -35,6 +35,9 @@ class Message:
     part: str
     body: bytes
     received_at: datetime
+
+
+COLUMNS = tuple(message.c[name] for name in Message.__dataclass_fields__)
 
 
 @dataclass(frozen=True)
@@ -125,10 +128,17 @@ def _row(journal: Journal, source: Source, key_field: str, record: Record) -> Re
     }
 
 
+def alone(tx: Transaction, journal: Journal, source: Source) -> None:
+    """Let nobody else settle messages of this stream until the transaction ends."""
+    if journal.is_postgres:  # on SQLite one writer is alone anyway
+        name = f"{source.connection}/{source.stream}"
+        tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
 def waiting(journal: Journal, source: Source, limit: int, after: int = 0) -> list[Message]:
     """Messages of the stream that no mapping has seen yet, oldest first, all partitions."""
     query = (
-        select(message.c.id, message.c.key, message.c.part, message.c.body, message.c.received_at)
+        select(*COLUMNS)
         .where(message.c.connection == source.connection, message.c.stream == source.stream)
         .where(message.c.state == "new", message.c.id > after)
         .order_by(message.c.id)

@@ -272,6 +272,21 @@ run = Table(
     Index("run_flow", "flow", "step", "id"),
 )
 
+replay = Table(
+    "replay",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("flow", String(80), nullable=False),
+    Column("stream", String(170), nullable=False),
+    Column("who", String(80), nullable=False),
+    Column("why", Text, nullable=False, server_default=""),
+    Column("wanted", Text, nullable=False),
+    Column("mapping", String(120), nullable=False, server_default=""),
+    Column("started_at", Utc, nullable=False),
+    Column("ended_at", Utc),
+    Column("counts", Text, nullable=False, server_default="{}"),
+)
+
 incident = Table(
     "incident",
     metadata,

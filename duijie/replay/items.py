@@ -88,6 +88,6 @@ def _holdings(journal: Journal, item_id: int, known: Routes) -> Iterator[Holding
     for flow, entity, key in rows:
         held[flow, entity].append(key)
     for (flow, entity), keys in held.items():
-        sources = [one.source for one in known.of(flow) if one.entity == entity]
+        sources = [one.source for one in known.of(flow) if entity in one.entities or one.mapping.parts.emits]
         for start in range(0, len(keys), BATCH):
             yield Holding(flow, entity, keys[start : start + BATCH], sources)

@@ -28,6 +28,12 @@ class Route:
     settings: Record
 
     @property
+    def entities(self) -> list[str]:
+        """Every entity that the mapping makes: one, or those of its `emit`."""
+        parts = self.mapping.parts
+        return [one.name for one in parts.fields.fields] if parts.emits else [self.entity]
+
+    @property
     def stamp(self) -> str:
         """What the journal calls this mapping: name@version."""
         return f"{self.mapping.name}@{self.mapping.version}"
@@ -60,13 +66,14 @@ class Routes:
         return Route(name, source, mapping, str(mapping.target.get("entity", "")), step.settings)
 
 
-def is_figure(entity: str, flows: Iterable[Flow], sink: Callable[[str, str], Sink]) -> bool:
-    """Whether an entity holds absolute figures, which are re-read and never replayed.
+def is_figure(entities: Iterable[str], flows: Iterable[Flow], sink: Callable[[str, str], Sink]) -> bool:
+    """Whether one of these entities holds absolute figures, which are re-read and never replayed.
 
     Stock is; so is whatever a flow brings into a sink that overwrites. `sink` finds a sink by connection and name and
     raises ConfigError where the connection is not configured.
     """
-    if entity in FIGURES:
+    named = set(entities)
+    if named & FIGURES:
         return True
-    steps = [step for flow in flows for step in flow.steps if isinstance(step, Deliver) and step.entity == entity]
+    steps = [step for flow in flows for step in flow.steps if isinstance(step, Deliver) and step.entity in named]
     return any(sink(step.connection, step.sink).safety is Safety.ABSOLUTE for step in steps)

@@ -13,12 +13,13 @@ from collections.abc import Sequence
 
 from duijie.mapping.document import Scalar
 from duijie.mapping.emit import Code, Local, Rule, Scope, Unit, bound, call, name
-from duijie.mapping.expression import parse
+from duijie.mapping.expression import parse, path_of
 from duijie.mapping.findings import Findings
 from duijie.mapping.forms import Each, Flat, Form, Items, Named, Object, Parts, Value, form_text, needed
-from duijie.mapping.idioms import Idioms, is_split
+from duijie.mapping.idioms import Idioms, is_list, is_split
 from duijie.mapping.share import share
 from duijie.mapping.signatures import Kind
+from duijie.mapping.totals import Loop
 
 Body = list[ast.stmt]
 
@@ -42,6 +43,7 @@ class Compiler:
         self.loops = 0
         self.current = "record"
         self.whole: set[str] = set()
+        self.made: dict[int, Loop] = {}
 
     def function(self, parts: Parts) -> ast.FunctionDef:
         """The whole mapping."""
@@ -94,6 +96,7 @@ class Compiler:
         body.extend(inner)
         body.append(ast.Assign([bound(python)], code.expr))
         local = Local(python, code.kind, named.spot, iso=code.iso, shape=self._shape(named.form))
+        local.loop = self.made.get(id(named.form))
         scope.names[named.name] = local
         self.locals.append((named.name, local))
 
@@ -221,18 +224,20 @@ class Compiler:
 
     def _each(self, form: Each, scope: Scope, body: Body, rule: Rule) -> ast.expr:
         out = self._fresh("_l")
-        body.append(ast.Assign([bound(out)], ast.List([], ast.Load())))
-        self._loop(form, scope, body, rule, out)
+        opening = ast.Assign([bound(out)], ast.List([], ast.Load()))
+        body.append(opening)
+        loop = self._loop(form, scope, body, rule, out)
+        self.made[id(form)] = Loop(opening, loop)
         return name(out)
 
-    def _loop(self, form: Each, scope: Scope, body: Body, rule: Rule, out: str) -> None:
-        """The elements of an each, appended to `out`."""
+    def _loop(self, form: Each, scope: Scope, body: Body, rule: Rule, out: str) -> Body:
+        """The elements of an each, appended to `out`; gives the body of the loop."""
         counter, item, nth = self._fresh("index"), self._fresh(form.alias), self._fresh("nth")
         source = self._source(form, scope, rule)
         inner = Scope(scope)
         index, running = Local(counter, "integer", form.spot), Local(nth, "integer", form.spot)
         inner.names |= {"index": index, "nth": running, "parent": Local(self.current, "any", form.spot, uses=1)}
-        inner.names[form.alias] = Local(item, "any", form.spot, uses=1)
+        inner.names[form.alias] = Local(item, "any", form.spot, uses=1, given=self._is_given(form.over, scope))
         outer, self.current = self.current, item
         self.loops += 1
         loop = self._element(form, inner, Rule(f"{rule.field}[]", form.spot, rule.text), out)
@@ -246,6 +251,13 @@ class Compiler:
             body.append(ast.For(pair, call("_enumerate", source), loop, []))
         else:
             body.append(ast.For(bound(item), source, loop, []))
+        return loop
+
+    def _is_given(self, over: Scalar, scope: Scope) -> bool:
+        tree = self._tree(over)
+        path = path_of(tree) if tree is not None else None
+        local = scope.find(path[0].id) if path else None
+        return path is not None and (local is None or local.given)
 
     def _element(self, form: Each, scope: Scope, rule: Rule, out: str) -> Body:
         loop: Body = []
@@ -271,6 +283,8 @@ class Compiler:
         self.unit.limited |= self.loops > 0
         listed = "_counted_each" if self.loops else "_each"
         soft = emitter.soft(tree)
+        if soft is not None and not self.loops:
+            return emitter.checked(soft, is_list, lambda found: found, lambda found: call(listed, found)) or soft
         if soft is not None:
             return call(listed, soft)
         steps = emitter.steps(tree)

@@ -15,9 +15,10 @@ from duijie.mapping.document import Scalar
 from duijie.mapping.expression import parse, path_of, spot_of
 from duijie.mapping.findings import Findings, Spot, unknown
 from duijie.mapping.signatures import FUNCTIONS, Kind
+from duijie.mapping.totals import Loop
 
 NUMERIC: frozenset[Kind] = frozenset({"decimal", "integer", "number"})
-_CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None}
+CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None}
 _SPLIT = ("gross", "net", "tax")
 EXACT = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 _HELPERS: dict[type[ast.operator], str] = {
@@ -51,6 +52,8 @@ class Local:
     iso: bool = False
     parts: dict[str, str] = field(default_factory=dict)
     shape: dict[str, Kind] = field(default_factory=dict)
+    loop: Loop | None = None
+    given: bool = False  # taken from the record as it is
 
 
 class Scope:
@@ -93,6 +96,7 @@ class Unit:
     paths: list[tuple[Rule, ast.expr, Scope]] = field(default_factory=list)
     documents: dict[str, str] = field(default_factory=dict)
     held: int = 0
+    totals: int = 0
     limited: bool = False
 
 
@@ -168,12 +172,12 @@ class Emitter:
             return Code(name(local.python), local.kind, iso=local.iso)
         if node.id in ("record", "settings"):
             return Code(name(node.id), "object")
-        return Code(ast.Constant(_CONSTANTS[node.id])) if node.id in _CONSTANTS else None
+        return Code(ast.Constant(CONSTANTS[node.id])) if node.id in CONSTANTS else None
 
     def _name(self, node: ast.Name) -> Code:
         known = self._root(node)
         if known is not None:
-            if node.id in _CONSTANTS and isinstance(known.expr, ast.Constant):
+            if node.id in CONSTANTS and isinstance(known.expr, ast.Constant):
                 return self._constant(known.expr)
             self.unit.paths.append((self.rule, node, self.scope))
             return known

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TypeGuard
 
-from duijie.mapping.emit import EXACT, NUMERIC, Code, Emitter, call, cheap, name
+from duijie.mapping.emit import CONSTANTS, EXACT, NUMERIC, Code, Emitter, call, cheap, name
 from duijie.mapping.expression import path_of
+from duijie.mapping.signatures import Kind
 from duijie.mapping.texts import USUAL
 
 Made = Callable[[ast.expr], ast.expr]
@@ -76,9 +77,30 @@ class Idioms(Emitter):
 
     def _call_sum(self, node: ast.Call) -> Code:
         value = self.emit(node.args[0])
+        total = self._total(node.args[0], value.element)
+        if total is not None:
+            return Code(name(total), value.element if value.element in NUMERIC else "number")
         if value.element in NUMERIC:
             return Code(call("_sum", value.expr), value.element)
         return Code(call("_f_sum", value.expr), "number")
+
+    def _total(self, node: ast.expr, kind: Kind) -> str | None:
+        """For `sum(l.net for l in lines)` over a list made here: what its loop has added up."""
+        match node:
+            case ast.GeneratorExp(
+                elt=ast.Attribute(value=ast.Name(id=element), attr=field),
+                generators=[ast.comprehension(target=ast.Name(id=target), iter=ast.Name(id=listed), ifs=[])],
+            ) if element == target:
+                local = self.scope.find(listed)
+                if local is None or local.loop is None or field not in local.shape:
+                    return None
+                self.unit.totals += 1
+                return local.loop.total(field, kind, f"total_{self.unit.totals}_")
+        return None
+
+    def _call_count(self, node: ast.Call) -> Code:
+        value = self.emit(node.args[0])
+        return Code(call("_len" if value.kind == "list" else "_f_count", value.expr), "integer")
 
     def _call_text(self, node: ast.Call) -> Code:
         value = self.emit(node.args[0])
@@ -86,6 +108,35 @@ class Idioms(Emitter):
             return value
         made = self.checked(value.expr, _is_text, lambda found: found, lambda found: call("_f_text", found))
         return Code(made or call("_f_text", value.expr), "text")
+
+    def _call_join(self, node: ast.Call) -> Code:
+        """Few texts of the record as they are: one formatted text. Made texts are joined under the length limit."""
+        separator, *parts = node.args
+        few = isinstance(separator, ast.Constant) and type(separator.value) is str and 2 <= len(parts) <= 6
+        if not few or not self.holds or not all(map(self._is_given, parts)):
+            return self.called(node)
+        emitted = [self.emit(part) for part in parts]
+        loose = [at for at, part in enumerate(emitted) if part.kind != "text"]
+        held = {at: str(self.held()) for at in loose}
+        values = [name(held[at]) if at in held else part.expr for at, part in enumerate(emitted)]
+        made = _formatted(str(separator.value), values)  # type: ignore[attr-defined]
+        if not loose:
+            return Code(made, "text")
+        tests = [_is_text(ast.NamedExpr(ast.Name(held[at], ast.Store()), emitted[at].expr)) for at in loose]
+        test = tests[0]
+        for each in tests[1:]:
+            test = ast.BinOp(test, ast.BitAnd(), each)
+        return Code(ast.IfExp(test, made, call("_f_join", separator, *values)), "text")
+
+    def _is_given(self, node: ast.expr) -> bool:
+        """A constant text, a path of the record, or a path with such a fallback."""
+        if isinstance(node, ast.Constant):
+            return type(node.value) is str
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "default":
+            return all(map(self._is_given, node.args))
+        path = path_of(node)
+        local = self.scope.find(path[0].id) if path else None
+        return path is not None and path[0].id not in ("settings", *CONSTANTS) and (local is None or local.given)
 
     def checked(self, value: ast.expr, test: Test, quick: Made, slow: Made) -> ast.expr | None:
         """`quick` where a value, computed once, passes the test, else `slow`; None where nothing can be held."""
@@ -200,6 +251,15 @@ def _slice(start: int | None, end: int | None) -> ast.Slice:
     return ast.Slice(*(None if each is None else ast.Constant(each) for each in (start, end)))
 
 
+def _formatted(separator: str, values: list[ast.expr]) -> ast.expr:
+    pieces: list[ast.expr] = []
+    for at, value in enumerate(values):
+        if at and separator:
+            pieces.append(ast.Constant(separator))
+        pieces.append(value if isinstance(value, ast.Constant) else ast.FormattedValue(value, -1))
+    return ast.JoinedStr(pieces)
+
+
 def _get(base: ast.expr, key: str) -> ast.Call:
     return ast.Call(ast.Attribute(base, "get", ast.Load()), [ast.Constant(key)], [])
 
@@ -210,6 +270,11 @@ def _or_empty(base: ast.expr) -> ast.expr:
 
 def _is_not_none(value: ast.expr) -> ast.expr:
     return ast.Compare(value, [ast.IsNot()], [ast.Constant(None)])
+
+
+def is_list(value: ast.expr) -> ast.expr:
+    """The test whether a value is a list."""
+    return ast.Compare(ast.Attribute(value, "__class__", ast.Load()), [ast.Is()], [name("_list")])
 
 
 def _is_text(value: ast.expr) -> ast.expr:

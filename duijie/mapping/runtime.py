@@ -197,4 +197,5 @@ HELPERS: dict[str, Any] = {
     "_sum": sum,
     "_str": str,
     "_bool": bool,
+    "_list": list,
 }

@@ -45,6 +45,7 @@ def _wider(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.builds("split_tax({}, {}).{}".format, inner, inner, st.sampled_from(["net", "tax"])),
         st.builds("({} if {} else {})".format, inner, inner, inner),
         st.builds("sum({} for x in {})".format, inner, inner),
+        st.builds("sum(e.{} for e in {})".format, st.sampled_from(["f", "g", "h"]), st.sampled_from(["t", "l"])),
         st.builds("list({} for x in {} if {} for y in {})".format, inner, inner, inner, inner),
         st.builds("{}[{}]".format, inner, inner),
         st.builds("[{}, {}]".format, inner, inner),

@@ -300,3 +300,22 @@ def test_a_let_may_be_a_list_or_an_object_whose_totals_stand_before_it(compiled)
         "buyer": "a",
         "lines": [{"net": D("1.00")}, {"net": D("2.50"), "extra": 1}],
     }
+
+
+@pytest.mark.parametrize("price", ["1.10", True, None, "x"])
+def test_totals_of_a_made_list_are_those_of_its_lines(compiled, price):
+    mapping = compiled(
+        "all: [sum(l.net for l in made), sum(l.n for l in made), sum(l.n for l in made) + 1, sum(l.e for l in made)]",
+        "let:\n  made:\n    each: xs\n    as: x\n    when: x.n != 0\n"
+        "    fields: {net: money(x.p), n: x.n, w: {value: 1, when: has(x.w)}, e: 2}\n",
+    )
+    assert "total_1_ = total_1_ +" in mapping.python
+    record = {"xs": [{"p": "1", "n": 1, "w": 1}, {"p": "2.5", "n": 0}, {"p": price, "n": 3}]}
+    if price == "1.10":
+        assert mapping.run(record, NOTHING, {}) == {"all": [D("2.10"), 4, 5, 4]}
+        assert mapping.run({"xs": []}, NOTHING, {}) == {"all": [0, 0, 1, 0]}
+        with pytest.raises(FieldError, match="adds numbers only"):
+            mapping.run({"xs": [{"p": "1", "n": True}]}, NOTHING, {})
+    else:
+        with pytest.raises(FieldError):
+            mapping.run(record, NOTHING, {})

@@ -1,0 +1,1 @@
+"""What Duijie's hot paths cost beside hand-written code and other engines, measured in one run (docs/benchmarks.md)."""

@@ -1,0 +1,49 @@
+"""How a contender is timed: interleaved rounds (A, B, C, A, B, C, …), process CPU time, no garbage collection."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from statistics import median
+from time import process_time_ns
+from typing import Any
+
+from duijie.codec import Record
+
+Sweep = Callable[[list[Any]], None]
+Times = dict[str, list[float]]  # name → µs per record, one per round
+
+
+def each(function: Callable[[Any], Any]) -> Sweep:
+    """A sweep that maps record after record and drops the results."""
+
+    def sweep(records: list[Any]) -> None:
+        for record in records:
+            function(record)
+
+    return sweep
+
+
+def interleaved(sweeps: dict[str, Sweep], records: Callable[[str, int], list[Record]], rounds: int) -> Times:
+    """µs of CPU per record by contender and round; `records(name, round)` is asked outside the timing."""
+    times: Times = {name: [] for name in sweeps}
+    for number in range(rounds):
+        for name, sweep in sweeps.items():
+            times[name].append(_timed(sweep, records(name, number)))
+    return times
+
+
+def _timed(sweep: Sweep, records: list[Record]) -> float:
+    gc.collect()
+    gc.disable()
+    try:
+        start = process_time_ns()
+        sweep(records)
+        return (process_time_ns() - start) / 1000 / len(records)
+    finally:
+        gc.enable()
+
+
+def ratio(over: Sequence[float], under: Sequence[float]) -> float:
+    """The median of the ratios within each round: what slows the machine down for a while slows both sides."""
+    return median(a / b for a, b in zip(over, under, strict=True))

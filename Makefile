@@ -34,10 +34,11 @@ format: .venv/.dev ## Format the code
 serve: setup ## Serve the console on http://127.0.0.1:8090
 	@$(BIN)/duijie console serve $(ARGS)
 
-lock: $(UV) ## Pin every requirement again, with hashes and without addresses
+lock: $(UV) .venv/.app ## Pin every requirement again, with hashes and without addresses
 	@cd requirements && for name in uv app dev tryton; do \
 		../$(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-header --no-annotate $$name.in -o $$name.txt || exit 1; done
+	@$(BIN)/python -m duijie.console.build lock
 
 assets: .venv/.app ## Build the console's one script and one stylesheet from npm packages
 	@rm -f .venv/.assets && $(MAKE) .venv/.assets

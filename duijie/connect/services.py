@@ -31,6 +31,16 @@ def home() -> Path:
     return path
 
 
+def write_private(path: Path, body: bytes) -> None:
+    """Write a file that only its owner may read: whole or not at all, whenever the machine stops."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
 @dataclass(frozen=True)
 class Token:
     """An access token and when it ends (Unix seconds)."""
@@ -69,13 +79,8 @@ class TokenStore:
         return token if token.expires_at - SECONDS_BEFORE_EXPIRY > time.time() else None
 
     def _keep(self, conn_id: str, token: Token) -> None:
-        target = self._folder / f"{conn_id}.json"
-        draft = target.with_suffix(f".{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_bytes(
-            codec.encode({"value": token.value, "expires_at": int(token.expires_at), "extra": token.extra})
-        )
-        draft.replace(target)
+        kept = {"value": token.value, "expires_at": int(token.expires_at), "extra": token.extra}
+        write_private(self._folder / f"{conn_id}.json", codec.encode(kept))
 
 
 class RateBudget:

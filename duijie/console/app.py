@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.sessions import SessionMiddleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from duijie.connect.errors import JournalBusy
-from duijie.console import door, overview, pages, security, trace_pages, work_pages
+from duijie.console import door, faults, overview, pages, report_pages, security, trace_pages, work_pages
 from duijie.console.site import HERE, Site
 from duijie.journal import Journal
 
 ROOT = HERE.parent.parent
 SESSION_SECONDS = 12 * 3600
-MODULES = (door, overview, trace_pages, work_pages, pages)
+MODULES = (door, overview, trace_pages, work_pages, pages, report_pages)
 
 
 def create_app(journal_url: str | None = None, root: Path = ROOT) -> FastAPI:
-    """The app over a journal (default DUIJIE_JOURNAL). Raises JournalBusy when it cannot be opened."""
+    """The app over a journal (default DUIJIE_JOURNAL).
+
+    Raises JournalBusy when it cannot be opened, ConfigError when the session's secret is no secret.
+    """
     site = Site(Journal.open(journal_url), root)
     app = FastAPI(title="Duijie", docs_url=None, redoc_url=None, openapi_url=None)
     for module in MODULES:
         app.include_router(module.router(site))
     dist = HERE / "static" / "dist"
     app.mount("/static", StaticFiles(directory=dist, check_dir=False), name="static")
-    app.add_middleware(BaseHTTPMiddleware, dispatch=security.Guard(site.users))
-    app.add_middleware(SessionMiddleware, secret_key=security.secret_key(), max_age=SESSION_SECONDS, same_site="strict")
-    app.add_exception_handler(JournalBusy, _busy)
+    faults.add(app, site)
+    _protect(app, site)
     return app
 
 
-async def _busy(_: Request, error: Exception) -> Response:
-    said = error.zh if isinstance(error, JournalBusy) else str(error)
-    return JSONResponse({"状态": "日志库不可用", "原因": said}, 503)
+def _protect(app: FastAPI, site: Site) -> None:
+    """The door, the session below it and, where one is named, the proxy in front: the last added is met first.
+
+    Same-site "lax": with "strict", a link from a chat robot's alert would arrive without the session.
+    """
+    guard = security.Guard(site.users, partial(faults.refuse, site))
+    app.add_middleware(BaseHTTPMiddleware, dispatch=guard)
+    app.add_middleware(SessionMiddleware, secret_key=security.secret_key(), max_age=SESSION_SECONDS, same_site="lax")
+    if proxies := os.environ.get("DUIJIE_TRUSTED_PROXY"):
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)

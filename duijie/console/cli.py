@@ -22,9 +22,15 @@ def serve(
     """Serve the console until Ctrl-C."""
     import uvicorn  # noqa: PLC0415
 
+    from duijie.connect.errors import DuijieError  # noqa: PLC0415
     from duijie.console.app import create_app  # noqa: PLC0415
 
-    uvicorn.run(create_app(), host=host, port=port, log_level="warning", access_log=False)
+    try:
+        app = create_app()
+    except DuijieError as error:
+        typer.echo(error.zh, err=True)
+        raise typer.Exit(1) from error
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, proxy_headers=False)
 
 
 @people.command()

@@ -15,10 +15,11 @@ from fastapi.templating import Jinja2Templates
 from starlette.requests import Request
 from starlette.responses import Response
 
-from duijie.console import security, users, words
+from duijie.console import attempts, security, users, words
 from duijie.journal import Journal
 
 HERE = Path(__file__).parent
+LONGEST_TOLD = 300  # a cookie has to hold it
 
 
 class Site:
@@ -28,12 +29,13 @@ class Site:
         self.journal = journal
         self.root = root
         self.users = users.default_path()
-        self.attempts = security.Attempts()
+        self.attempts = attempts.Attempts()
         self.templates = Jinja2Templates(directory=HERE / "templates")
         self.templates.env.filters |= {
             "money": words.money,
             "amount": words.amount,
             "moment": words.moment,
+            "counted": words.count,
             "sink": words.sink,
         }
         self.templates.env.globals |= {"words": words, "now": journal.now}
@@ -52,7 +54,7 @@ class Site:
 
 def tell(request: Request, said: str, *, problem: bool = False) -> None:
     """Keep what happened, in the signed session, for the next page of this person; base.html shows it once."""
-    request.session["told"] = {"words": said, "problem": problem}
+    request.session["told"] = {"words": said[:LONGEST_TOLD], "problem": problem}
 
 
 def _told(request: Request) -> dict[str, Any] | None:

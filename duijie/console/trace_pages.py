@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from duijie import codec
 from duijie.connect.secrets import mask_record
@@ -39,7 +40,7 @@ def _pieces(routes: APIRouter, site: Site) -> None:
     @routes.get("/document/{document_id}")
     def document(request: Request, document_id: int) -> Response:
         if (detail := views.detail(site.journal, document_id)) is None:
-            return PlainTextResponse("没有这张单据", 404)
+            raise HTTPException(404, "没有这张单据")
         found, raw, mapping = detail
         shown = _shown(mask_record(found.body)), _shown(mask_record(raw)) if raw else ""
         return site.page(request, "document.html", body=shown[0], raw=shown[1], mapping=mapping)
@@ -47,7 +48,7 @@ def _pieces(routes: APIRouter, site: Site) -> None:
     @routes.get("/delivery/{delivery_id}")
     def delivery(request: Request, delivery_id: int) -> Response:
         if (story := views.history(site.journal, delivery_id)) is None:
-            return PlainTextResponse("没有这次投递", 404)
+            raise HTTPException(404, "没有这次投递")
         row, events = story
         receipt = _shown(mask_record(codec.decode(row.receipt))) if row.receipt else ""
         return site.page(request, "delivery.html", row=row, events=events, receipt=receipt)
@@ -55,7 +56,7 @@ def _pieces(routes: APIRouter, site: Site) -> None:
     @routes.get("/message/{message_id}")
     def message(request: Request, message_id: int) -> Response:
         if (raw := views.raw(site.journal, message_id)) is None:
-            return PlainTextResponse("没有这条报文", 404)
+            raise HTTPException(404, "没有这条报文")
         return site.page(request, "message.html", raw=_shown(mask_record(raw)))
 
 

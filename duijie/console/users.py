@@ -6,20 +6,24 @@ items, finance too, viewer only reads.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from argon2 import PasswordHasher
-from argon2.exceptions import VerifyMismatchError
+from argon2.exceptions import InvalidHashError, VerificationError
+from filelock import FileLock
 
 from duijie import codec
 from duijie.connect.errors import ConfigError
-from duijie.connect.services import home
+from duijie.connect.services import home, write_private
 
 ROLES = ("engineer", "ops", "finance", "viewer")
 ACTING = ("engineer", "ops", "finance")
+SHORTEST_PASSWORD = 8
 _hasher = PasswordHasher()
 _NOBODY = _hasher.hash("nobody's password, so that an unknown name takes as long as a wrong password")
 
@@ -31,6 +35,8 @@ class User:
     name: str
     role: str
     display: str
+    stamp: str
+    """Changes with the password, so that a session begun with an earlier one ends."""
 
     @property
     def may_act(self) -> bool:
@@ -44,23 +50,29 @@ def default_path() -> Path:
 
 
 def add_user(path: Path, name: str, password: str, role: str, display: str) -> None:
-    """Add a person or change theirs. Raises ConfigError for an unknown role."""
+    """Add a person or change theirs. Raises ConfigError for an unknown role or a short password."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise ConfigError(
+            f"密码太短, 至少 {SHORTEST_PASSWORD} 位", en=f"a password has at least {SHORTEST_PASSWORD} characters"
+        )
     if role not in ROLES:
         raise ConfigError(
             f"角色 {role} 无效, 可选: {', '.join(ROLES)}", en=f"no role {role}; one of {', '.join(ROLES)}"
         )
-    users = _read(path)
-    users[name] = {"password_hash": _hasher.hash(password), "role": role, "display": display or name}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_bytes(codec.encode(users))
+    with FileLock(path.with_name(f"{path.name}.lock"), mode=0o600):
+        users = _read(path)
+        users[name] = {"password_hash": _hasher.hash(password), "role": role, "display": display or name}
+        write_private(path, codec.encode(users))
 
 
 def find(path: Path, name: str) -> User | None:
-    """A person by name: a removed one is out at the next click."""
+    """A person by name: a removed one is out at the next click. Raises ConfigError for a damaged file."""
     row = _read(path).get(name)
-    return User(name, row["role"], row["display"]) if row else None
+    if row is None:
+        return None
+    stamp = hashlib.sha256(row["password_hash"].encode()).hexdigest()[:16]
+    return User(name, row["role"], row["display"], stamp)
 
 
 def verify(path: Path, name: str, password: str) -> User | None:
@@ -68,10 +80,17 @@ def verify(path: Path, name: str, password: str) -> User | None:
     row = _read(path).get(name)
     try:
         _hasher.verify(row["password_hash"] if row else _NOBODY, password)
-    except VerifyMismatchError:
+    except (VerificationError, InvalidHashError):
         return None
     return find(path, name)
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return dict(codec.decode(path.read_bytes())) if path.exists() else {}
+    try:
+        return dict(codec.decode(path.read_bytes())) if path.exists() else {}
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"用户文件 {path} 已损坏, 请从备份恢复, 或删除后用 duijie console user add 重建",
+            en=f"the users file {path} is damaged; restore it, or delete it and add the users again",
+            where=str(path),
+        ) from error

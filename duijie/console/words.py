@@ -92,10 +92,17 @@ def money(fen: int | None) -> Markup:
 
 
 def amount(value: Any) -> Markup:
-    """Yuan with thousands separators and two decimals."""
+    """Yuan with thousands separators and two decimals; nothing for nothing."""
+    if value is None:
+        return Markup("")
     given = Decimal(value)
     sign = "negative" if given < 0 else ""
     return Markup('<span class="{}">{}</span>').format(sign, f"{given:,.2f}")
+
+
+def count(value: Decimal | int | None) -> str:
+    """A number with thousands separators; a dash for one that is not known."""
+    return "—" if value is None else f"{value:,}"
 
 
 def moment(value: datetime | None) -> str:

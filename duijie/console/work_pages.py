@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from duijie.connect.errors import ConfigError
 from duijie.console.flows import readable
@@ -48,7 +49,7 @@ def _reading(routes: APIRouter, site: Site) -> None:
     def work_page(request: Request, item_id: int) -> Response:
         found = views.items(site.journal, item_id=item_id)
         if not found:
-            return PlainTextResponse("没有这个待处理", 404)
+            raise HTTPException(404, "没有这个待处理")
         shown: dict[str, Any] = {"item": found[0], "records": views.records(site.journal, item_id)}
         return site.page(request, "work_item.html", **shown, preview=_preview(site, found[0]))
 

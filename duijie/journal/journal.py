@@ -112,6 +112,11 @@ def _told_plainly(engine: Engine) -> Iterator[None]:
 
 _SENTENCES = (
     (
+        ("not a database", "malformed", "no such table"),
+        "日志库文件已损坏或不是日志库, 请检查 DUIJIE_JOURNAL, 必要时从备份恢复",
+        "the journal's file is damaged or is no journal; check DUIJIE_JOURNAL, restore it from a backup if need be",
+    ),
+    (
         ("locked", "deadlock", "lock timeout"),
         "日志库被占用, 本批已回滚, 稍后自动重试; 若持续请检查是否有其他进程长时间占用",
         "the journal is locked; this batch was rolled back and will be tried again",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -20,7 +22,24 @@ def test_without_nodejs_on_the_machine_the_packages_own_npm_answers(
     assert int(told.stdout.split(".")[0]) >= 10
 
 
-def test_the_lock_names_no_place_to_fetch_from() -> None:
-    lock = (build.ROOT / "package-lock.json").read_text(encoding="utf-8")
-    assert '"resolved"' not in lock
-    assert lock.count('"integrity"') >= 3
+LOCKS = [build.ROOT / "package-lock.json", *sorted((build.ROOT / "requirements").glob("*.txt"))]
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
+def test_no_lock_file_names_a_place_to_fetch_from(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"\w+://\S*|git@\S*|--(?:extra-)?(?:index-url|find-links|trusted-host)\S*", text) == []
+    assert text.count("sha512-") + text.count("sha256:") >= 1
+
+
+def test_what_npm_writes_is_freed_of_addresses_and_loses_nothing_else() -> None:
+    told = {"version": "1.2.3", "integrity": "sha512-x", "license": "MIT"}
+    more = {"resolved": "https://npm.example/a.tgz", "funding": {"type": "github", "url": "https://pay.example"}}
+    text = json.dumps({"lockfileVersion": 3, "packages": {"": {"name": "é"}, "node_modules/a": {**told, **more}}})
+    freed = build.without_addresses(text)
+    assert json.loads(freed) == {"lockfileVersion": 3, "packages": {"": {"name": "é"}, "node_modules/a": told}}
+
+
+def test_our_lock_is_as_that_writes_it() -> None:
+    text = LOCKS[0].read_text(encoding="utf-8")
+    assert build.without_addresses(text) == text

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from duijie import codec
 from duijie.connect.errors import DuijieError
+from duijie.mapping.cli_lint import Json, Paths, files_of, lint_command, rules_command
 from duijie.mapping.explain import Provenance, explain
-from duijie.mapping.lint import lint, mapping_files
 from duijie.mapping.mapping import Mapping, load_mapping
 from duijie.mapping.trial import StaticLookup, TestResult, run_tests
 from duijie.mapping.values import show as shown_value
@@ -24,26 +24,17 @@ app = typer.Typer(
     help="映射文件: 检查、测试、查看、溯源 / mapping files: lint, test, show, explain", no_args_is_help=True
 )
 
-Paths = Annotated[list[Path] | None, typer.Argument(help="文件或文件夹, 默认 mappings/ / files or folders")]
 File = Annotated[Path, typer.Argument(help="映射文件 / a mapping file", exists=True, dir_okay=False)]
-Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")]
 
 
-@app.command("lint")
-def lint_command(paths: Paths = None, json: Json = False) -> None:
-    """Every error and warning, with file:line:column. Exit code 1 if there is any."""
-    files = _files(paths)
-    findings = lint(files)
-    rows = [(str(each.spot), each.severity, f"{each.zh}\n{each.en}") for each in findings]
-    out = _output(json)
-    out.show([each.as_dict() for each in findings], ("位置 place", "级别 severity", "问题 finding"), rows)
-    out.end(f"文件 files: {len(files)}, 问题 findings: {len(findings)}", len(findings))
+app.command("lint")(lint_command)
+app.command("rules")(rules_command)
 
 
 @app.command("test")
 def test_command(paths: Paths = None, json: Json = False) -> None:
     """Run the tests inside the files. Exit code 1 if one fails or a file does not load."""
-    results = [result for file in _files(paths) for result in _tested(file)]
+    results = [result for file in files_of(paths) for result in _tested(file)]
     failed = [result for result in results if not result.passed]
     rows = [(each.mapping, each.name, "\n".join(each.differences)) for each in failed]
     data = [{"mapping": each.mapping, "name": each.name, "differences": each.differences} for each in results]
@@ -94,16 +85,6 @@ def explain_command(
     data = [_provenance(each) for each in wanted]
     titles = ("字段 field", "值 value", "规则 rule", "位置 place", "来源 inputs")
     _output(json).show(data, titles, [_row(each) for each in wanted])
-
-
-def _files(paths: Sequence[Path] | None) -> list[Path]:
-    files = mapping_files(paths or [Path("mappings")])
-    missing = [str(path) for path in files if not path.is_file()]
-    if missing or not files:
-        raise typer.BadParameter(
-            f"没有映射文件 / no mapping files: {', '.join(missing) or 'mappings/'}", param_hint="PATHS"
-        )
-    return files
 
 
 def _tested(file: Path) -> list[TestResult]:

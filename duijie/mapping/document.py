@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from duijie.mapping.findings import Findings, Spot
+from duijie.mapping.findings import DUPLICATE_KEY, Findings, Spot
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml came with PyYAML
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
@@ -70,6 +70,7 @@ Item = Scalar | Listing | Block
 
 def read(text: str, file: str, findings: Findings) -> Item | None:
     """Parse one YAML document; findings take what is wrong. None when nothing could be read."""
+    findings.text = text
     try:
         node = _compose(text)
     except _Alias as alias:
@@ -141,7 +142,10 @@ class _Reader:
             if key in entries:
                 first = entries[key].spot.line
                 self.findings.error(
-                    spot, f"键 {key} 重复 (首次在第 {first} 行)", f"duplicate key {key} (first on line {first})"
+                    spot,
+                    f"键 {key} 重复 (首次在第 {first} 行)",
+                    f"duplicate key {key} (first on line {first})",
+                    DUPLICATE_KEY,
                 )
                 continue
             entries[key] = Entry(spot, key, raw, self.item(value_node))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -10,7 +11,9 @@ from typing import Any, Literal
 
 from duijie.connect.errors import MappingError
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "note"]
+LANGUAGE, UNKNOWN_NAME, SUSPICIOUS = "DJ001", "DJ002", "DJ003"  # the rules of findings that name none themselves
+DUPLICATE_KEY = "DJ004"
 
 
 @dataclass(frozen=True, order=True)
@@ -27,19 +30,23 @@ class Spot:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing wrong: an `error` keeps the mapping from loading, a `warning` only fails the lint."""
+    """One thing wrong: an `error` keeps the mapping from loading, a `warning` fails the lint, a `note` fails nothing.
+
+    `rule` is the id of docs/lint.md.
+    """
 
     spot: Spot
     zh: str
     en: str
     severity: Severity = "error"
+    rule: str = LANGUAGE
 
     def __str__(self) -> str:
         return f"{self.spot}: {self.en}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for `--json`."""
-        return {**asdict(self.spot), "severity": self.severity, "zh": self.zh, "en": self.en}
+        return {**asdict(self.spot), "severity": self.severity, "rule": self.rule, "zh": self.zh, "en": self.en}
 
 
 class MappingErrors(MappingError):
@@ -56,22 +63,25 @@ class MappingErrors(MappingError):
 
 
 class Findings:
-    """Collects findings while a file is read, so that one run reports them all."""
+    """Collects findings while a file is read, so that one run reports them all. `text` is the file as written."""
 
     def __init__(self) -> None:
         self.all: list[Finding] = []
+        self.text = ""
 
-    def error(self, spot: Spot, zh: str, en: str) -> None:
+    def error(self, spot: Spot, zh: str, en: str, rule: str = LANGUAGE) -> None:
         """Note what keeps the mapping from loading."""
-        self.all.append(Finding(spot, zh, en))
+        self.all.append(Finding(spot, zh, en, "error", rule))
 
-    def warning(self, spot: Spot, zh: str, en: str) -> None:
+    def warning(self, spot: Spot, zh: str, en: str, rule: str = SUSPICIOUS) -> None:
         """Note what is suspicious."""
-        self.all.append(Finding(spot, zh, en, "warning"))
+        self.all.append(Finding(spot, zh, en, "warning", rule))
 
-    def unknown(self, spot: Spot, what: tuple[str, str], name: str, valid: Iterable[str]) -> None:
+    def unknown(
+        self, spot: Spot, what: tuple[str, str], name: str, valid: Iterable[str], rule: str = UNKNOWN_NAME
+    ) -> None:
         """Note an unknown name with the nearest valid one; `what` is (zh, en) for the kind of name."""
-        self.all.append(unknown(spot, what, name, valid))
+        self.all.append(unknown(spot, what, name, valid, rule=rule))
 
     @property
     def errors(self) -> list[Finding]:
@@ -80,19 +90,35 @@ class Findings:
 
 
 def unknown(
-    spot: Spot, what: tuple[str, str], name: str, valid: Iterable[str], severity: Severity = "error"
+    spot: Spot,
+    what: tuple[str, str],
+    name: str,
+    valid: Iterable[str],
+    severity: Severity = "error",
+    rule: str = UNKNOWN_NAME,
 ) -> Finding:
     """The finding for an unknown name, naming the nearest valid one or all of them."""
     known = sorted(valid)
-    near = get_close_matches(name, known, 1)
+    near = nearest(name, known)
     listed = ", ".join(known[:30])
     if near:
-        zh, en = f"是否指 {near[0]}?", f"did you mean {near[0]}?"
+        zh, en = f"是否指 {near}?", f"did you mean {near}?"
     elif known:
         zh, en = f"可用: {listed}", f"there are: {listed}"
     else:
         zh, en = "此处没有可用的名称", "there are none here"
-    return Finding(spot, f"未知的{what[0]} {name}; {zh}", f"unknown {what[1]} {name}; {en}", severity)
+    return Finding(spot, f"未知的{what[0]} {name}; {zh}", f"unknown {what[1]} {name}; {en}", severity, rule)
+
+
+def nearest(name: str, valid: Iterable[str], likeness: float = 0.6) -> str:
+    """The valid name most like this one, whatever its case and width; empty when none is like it."""
+    plain = {_plain(each): each for each in valid}
+    found = get_close_matches(_plain(name), list(plain), 1, likeness)
+    return plain[found[0]] if found else ""
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold().replace("_", "").strip()
 
 
 def shown(path: Path) -> str:

@@ -11,8 +11,13 @@ from duijie.mapping.mapping import examine
 
 
 def lint(paths: Iterable[Path]) -> list[Finding]:
-    """Errors and warnings of mapping files or folders of them, in file order."""
-    return [finding for path in mapping_files(paths) for finding in sorted(_findings(path), key=lambda each: each.spot)]
+    """Errors, warnings and notes of mapping files or folders of them, in file order."""
+    return [finding for path in mapping_files(paths) for finding in findings_of(path)]
+
+
+def findings_of(path: Path) -> list[Finding]:
+    """Those of one file, in the order of its lines."""
+    return sorted(_findings(path), key=lambda each: each.spot)
 
 
 def mapping_files(paths: Iterable[Path]) -> list[Path]:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from duijie.codec import Record
 from duijie.connect.errors import MappingError
+from duijie.mapping.checks import review
 from duijie.mapping.compile import Compiler
 from duijie.mapping.document import Block, Item, Scalar, plain, read
 from duijie.mapping.emit import Unit
@@ -21,7 +22,6 @@ from duijie.mapping.findings import Finding, Findings, MappingErrors, Spot, show
 from duijie.mapping.forms import Object, Parts, Reader
 from duijie.mapping.interpret import interpret
 from duijie.mapping.render import render
-from duijie.mapping.review import review
 from duijie.mapping.runtime import HELPERS, Absent, Lookup
 from duijie.mapping.schema import Schemas
 from duijie.mapping.signatures import FUNCTIONS
@@ -130,7 +130,7 @@ def examine_text(text: str, path: Path) -> tuple[Mapping | None, list[Finding]]:
     unit = Unit(parts.file, findings, parts.tables)
     compiler = Compiler(unit)
     function = compiler.function(parts)
-    review(path, parts.root, parts.fields, compiler, schemas)
+    review(path, parts, schemas, findings)
     if findings.errors:
         return None, findings.all
     _cache[key] = Mapping(path, text, parts, unit, function)

@@ -1,41 +1,37 @@
-"""The canonical schemas as a mapping sees them: which fields there are, which must be, of what kind."""
+"""What is known of a mapping's ends: the schemas of entities and of vendors' streams, records that were seen."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from duijie.mapping.emit import NUMERIC
-from duijie.mapping.signatures import Kind
+import msgspec
+
+from duijie import codec
 
 _OWN = Path(__file__).parents[2] / "schemas"
 _EDITORS = ("mapping", "flow")
-_FITS: dict[str, frozenset[Kind]] = {
-    "string": frozenset({"text"}),
-    "number": NUMERIC,
-    "integer": frozenset({"integer", "number", "any"}),
-    "boolean": frozenset({"boolean"}),
-    "array": frozenset({"list"}),
-    "object": frozenset({"object", "split"}),
-    "null": frozenset({"null"}),
-}
 
 
 @dataclass(frozen=True)
 class Schemas:
-    """The folder of entity schemas that belongs to a mapping file."""
+    """The folder of schemas that belongs to a mapping file, and the `mappings` folder the file is in, if any."""
 
     folder: Path
+    mappings: Path | None = None
 
     @classmethod
     def near(cls, path: Path) -> Schemas:
         """The `schemas` folder beside or above the file, else the one shipped here."""
-        above = (parent / "schemas" for parent in path.absolute().parents)
-        return cls(next((folder for folder in above if folder.is_dir()), _OWN))
+        parents = path.absolute().parents
+        above = (parent / "schemas" for parent in parents)
+        mappings = next((parent for parent in parents if parent.name == "mappings"), None)
+        return cls(next((folder for folder in above if folder.is_dir()), _OWN), mappings)
 
     @cached_property
     def names(self) -> list[str]:
@@ -44,32 +40,55 @@ class Schemas:
 
     @cached_property
     def digest(self) -> str:
-        """Changes when a schema changes."""
-        content = b"".join((self.folder / f"{name}.json").read_bytes() for name in self.names)
-        return hashlib.sha256(content).hexdigest()
+        """Changes when a schema or a recorded sample changes."""
+        entities = [self.folder / f"{name}.json" for name in self.names]
+        samples = sorted(self.mappings.glob("*/samples/*.json")) if self.mappings else []
+        digest = hashlib.sha256()
+        for path in [*entities, *sorted(self.folder.glob("sources/*/*.json")), *samples]:
+            digest.update(str(path).encode() + b"\0" + path.read_bytes())
+        return digest.hexdigest()
 
     def entity(self, name: str) -> dict[str, Any] | None:
         """The schema of an entity, None when there is none of that name."""
-        if name not in self.names:
-            return None
-        schema: dict[str, Any] = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
-        return schema
+        return _schema(self.folder / f"{name}.json") if name in self.names else None
+
+    def source(self, system: str, stream: str) -> dict[str, Any] | None:
+        """The schema of a vendor's stream, None when there is none."""
+        path = self.folder / "sources" / system / f"{stream}.json"
+        return _schema(path) if _plain(system, stream) and path.is_file() else None
+
+    def samples(self, system: str, stream: str) -> list[Any]:
+        """What `mappings/<system>/samples/<stream>.json` and `<stream>.*.json` hold: one record or a list each."""
+        if self.mappings is None or not _plain(system, stream):
+            return []
+        folder = self.mappings / system / "samples"
+        files = [*folder.glob(f"{stream}.json"), *sorted(folder.glob(f"{stream}.*.json"))]
+        return [record for path in files for record in _records(path)]
 
 
-def types(schema: dict[str, Any]) -> list[str]:
+def _plain(*names: str) -> bool:
+    return all(name.replace("_", "a").replace("-", "a").isalnum() for name in names)
+
+
+def _schema(path: Path) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
+
+
+def _records(path: Path) -> list[Any]:
+    try:
+        held = codec.decode(path.read_bytes())
+    except (msgspec.DecodeError, RecursionError):
+        return []
+    return held if isinstance(held, list) else [held]
+
+
+def types(schema: Mapping[str, Any]) -> list[str]:
     """The JSON types a schema allows; empty where it does not say."""
     given = schema.get("type", [])
     return [given] if isinstance(given, str) else list(given)
 
 
-def fits(kind: Kind, schema: dict[str, Any]) -> bool:
-    """Whether a value of this kind may satisfy the schema; True where that cannot be decided."""
-    allowed = types(schema)
-    if "enum" in schema and not allowed:
-        allowed = ["string"] if all(isinstance(each, str) for each in schema["enum"]) else []
-    return kind == "any" or not allowed or any(kind in _FITS.get(each, {kind}) for each in allowed)
-
-
-def closed(schema: dict[str, Any]) -> bool:
+def closed(schema: Mapping[str, Any]) -> bool:
     """Whether only the fields listed may appear."""
     return schema.get("additionalProperties") is False

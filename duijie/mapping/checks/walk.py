@@ -1,0 +1,184 @@
+"""Through the forms of a mapping in the order they are computed: each rule in its scope, under its conditions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from duijie.mapping.checks import calls, conditions
+from duijie.mapping.checks.facts import NEVER, Fact, element, joined
+from duijie.mapping.checks.infer import Inference
+from duijie.mapping.checks.scope import Binding, Scope
+from duijie.mapping.document import Scalar
+from duijie.mapping.expression import path_of
+from duijie.mapping.forms import Each, Flat, Form, Items, Named, Object, Parts, Value
+
+_WHOLE = Fact(frozenset({"integer"}), shapes=(), places=0)
+_LISTED = frozenset({"list", "null"})
+_LENIENT = ("has", "present", "default")
+
+
+class Walk:
+    """Reads a whole mapping. Afterwards `facts` holds what each value form gives, by its id, and `lets` every let."""
+
+    def __init__(self, inference: Inference, parts: Parts) -> None:
+        self.inference = inference
+        self.parts = parts
+        self.facts: dict[int, Fact] = {}
+        self.outcomes: dict[int, bool | None] = {}  # of the `when` of a form, by the form's id
+        self.lets: list[Binding] = []
+        self.current = inference.source
+        self.guards = 0
+
+    def mapping(self) -> None:
+        """Lets, skip, fields."""
+        scope = Scope()
+        self._lets(self.parts.let, scope)
+        if self.parts.skip is not None:
+            scope = self._guard(self.parts.skip, scope, "skip", False)[1]
+        self._form(self.parts.fields, scope)
+
+    def _tree(self, scalar: Scalar) -> ast.expr | None:
+        return self.parts.tree(scalar)
+
+    def _guard(self, scalar: Scalar, scope: Scope, where: str, wanted: bool) -> tuple[bool | None, Scope]:
+        """A condition's outcome, and the scope where it came out as wanted."""
+        tree = self._tree(scalar)
+        outcome = conditions.condition(self.inference, tree, scope, (where, where))
+        return outcome, conditions.assume(self.inference, tree, scope, wanted)
+
+    def _lets(self, let: Sequence[Named], scope: Scope) -> None:
+        for named in let:
+            if not isinstance(named.form, Value):
+                continue
+            binding = Binding(named.name, named.spot, NEVER, self._tree(named.form.expression))
+            outer, self.inference.reader = self.inference.reader, binding
+            binding.fact = self._value(named.form, scope)
+            self.inference.reader = outer
+            scope.names[named.name] = binding
+            self.lets.append(binding)
+            self._refusal(named.form, binding.fact)
+
+    def _value(self, form: Value, scope: Scope) -> Fact:
+        fact = self.inference.of(self._tree(form.expression), scope)
+        return fact if form.default is None else joined([fact, self.inference.of(self._tree(form.default), scope)])
+
+    def _refusal(self, form: Value, fact: Fact) -> None:
+        if fact.never and not self.guards:
+            self.inference.report.tell(
+                "DJ404",
+                form.expression.spot,
+                "此规则总是拒绝记录, 其后的规则都不起作用",
+                "this rule refuses every record: no rule after it counts",
+            )
+
+    def _form(self, form: Form, scope: Scope) -> None:
+        inner = scope
+        if isinstance(form, Object) and form.let:
+            inner = Scope(scope)
+            self._lets(form.let, inner)
+        if form.when is None:
+            self._made(form, inner)
+            return
+        self.guards += 1
+        outcome, guarded = self._guard(form.when, inner, "when", True)
+        self.outcomes[id(form)] = outcome
+        self._made(form, guarded)
+        if form.orelse is not None:
+            self._form(form.orelse, conditions.assume(self.inference, self._tree(form.when), scope, False))
+        self.guards -= 1
+
+    def _made(self, form: Form, scope: Scope) -> None:
+        if isinstance(form, Value):
+            fact = self.facts[id(form)] = self._value(form, scope)
+            self._refusal(form, fact)
+        elif isinstance(form, Each):
+            self._each(form, scope)
+        else:
+            for each in form.items if isinstance(form, Items) else [named.form for named in form.fields]:
+                self._form(each, scope)
+
+    def _each(self, form: Each, scope: Scope) -> None:
+        tree = self._tree(form.over)
+        over = self.inference.of(tree, scope)
+        if tree is not None:
+            calls.takes(self.inference, tree, _LISTED, over, ("each", "each"))
+        inner, outer = Scope(scope), self.current
+        self.current = element(over)
+        for name, fact in (("index", _WHOLE), ("nth", _WHOLE), ("parent", outer), (form.alias, self.current)):
+            inner.names[name] = Binding(name, form.spot, fact)
+        self._lets(form.let, inner)
+        self.guards += 1
+        if form.each_when is not None:
+            inner = self._guard(form.each_when, inner, "when", True)[1]
+        if isinstance(form.body, Flat):
+            self._each(form.body.each, inner)
+        else:
+            self._form(form.body, inner)
+        self.guards -= 1
+        self.current = outer
+
+
+def optional_paths(parts: Parts) -> frozenset[str]:
+    """Every path that has(), present(), default() or a `default:` asks for, and what leads there, as written."""
+    found: set[str] = set()
+    for scalar, lenient in _scalars(parts):
+        tree = parts.tree(scalar)
+        if tree is None:
+            continue
+        if lenient:
+            found.update(_leading(tree))
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in _LENIENT
+                and node.args
+            ):
+                found.update(_leading(node.args[0]))
+    return frozenset(found)
+
+
+def _leading(path: ast.expr) -> Iterator[str]:
+    if path_of(path) is None:
+        return
+    while isinstance(path, ast.Attribute | ast.Subscript):
+        yield ast.unparse(path)
+        path = path.value
+    yield ast.unparse(path)
+
+
+def _scalars(parts: Parts) -> Iterator[tuple[Scalar, bool]]:
+    """Every expression; whether a missing path is made good by a `default:`."""
+    if parts.skip is not None:
+        yield parts.skip, False
+    for named in parts.let:
+        yield from _inside(named.form)
+    yield from _inside(parts.fields)
+
+
+def _inside(form: Form) -> Iterator[tuple[Scalar, bool]]:
+    if form.when is not None:
+        yield form.when, False
+    if form.orelse is not None:
+        yield from _inside(form.orelse)
+    if isinstance(form, Value):
+        yield form.expression, form.default is not None
+        if form.default is not None:
+            yield form.default, False
+    elif isinstance(form, Each):
+        yield from _inside_each(form)
+    else:
+        for named in form.let if isinstance(form, Object) else ():
+            yield from _inside(named.form)
+        for each in form.items if isinstance(form, Items) else [named.form for named in form.fields]:
+            yield from _inside(each)
+
+
+def _inside_each(form: Each) -> Iterator[tuple[Scalar, bool]]:
+    yield form.over, False
+    if form.each_when is not None:
+        yield form.each_when, False
+    for named in form.let:
+        yield from _inside(named.form)
+    yield from _inside_each(form.body.each) if isinstance(form.body, Flat) else _inside(form.body)

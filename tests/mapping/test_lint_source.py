@@ -72,7 +72,15 @@ def project(tmp_path):
             "fields: {a: {fields: {b: x.»nme}, let: {x: buyer}}}",
             "» DJ101 warning: unknown source field nme; did you mean name?",
         ),
-        ("fields: {a: '{\"k\": key}.»kk'}", "» DJ101 warning: unknown source field kk; did you mean k?"),
+        ("fields: {a: '{\"k\": key}.»kk'}", "» DJ101 warning: unknown field kk; did you mean k?"),
+        (
+            "let: {rows: {each: lines, as: l, fields: {s: l.sku}}}\nfields: {a: {each: rows, as: r, value: r.»sku}}",
+            "» DJ101 warning: unknown field sku; did you mean s?",
+        ),
+        (
+            "let: {o: {s: buyer.»nme}}\nfields: {a: o.s}",
+            "» DJ101 warning: unknown source field nme; did you mean name?",
+        ),
     ],
 )
 def test_an_unknown_field_of_an_entity_is_found_wherever_it_is_read(project, text, told):

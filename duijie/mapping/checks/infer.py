@@ -52,6 +52,7 @@ class Inference:
     optional: frozenset[str]  # paths that has() or default() asks for somewhere: they may well be absent
     reader: Binding | None = None
     uses: list[Use] = field(default_factory=list)
+    lenient: int = 0  # inside a value whose `default:` stands in for a missing path
 
     def of(self, node: ast.expr | None, scope: Scope) -> Fact:
         """What an expression can give; nothing is known of one that could not be read."""
@@ -132,7 +133,7 @@ class Inference:
                     f"unknown name {name}; did you mean the let {near}?",
                 )
                 return
-        certain = all(shape.strict for shape in shapes) or (seen_only and ast.unparse(node) not in self.optional)
+        certain = all(shape.strict for shape in shapes) or (seen_only and not self._may_be_absent(node))
         if not certain and not nearest(name, names, _SURE_LIKENESS):
             return
         zh, en = suggestion(name, names)
@@ -145,7 +146,11 @@ class Inference:
                 f"no sample and no test has the source field {name}{en}",
             )
         else:
-            self.report.tell("DJ101", spot, f"未知的来源字段 {name}{zh}", f"unknown source field {name}{en}")
+            of = ("来源", "source ") if any(shape.origin != CODE for shape in shapes) else ("", "")
+            self.report.tell("DJ101", spot, f"未知的{of[0]}字段 {name}{zh}", f"unknown {of[1]}field {name}{en}")
+
+    def _may_be_absent(self, node: ast.expr) -> bool:
+        return self.lenient > 0 or ast.unparse(node) in self.optional
 
     def _unaryop(self, node: ast.UnaryOp, scope: Scope) -> Fact:
         operand = self.of(node.operand, scope)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from duijie.mapping.checks import calls, conditions
-from duijie.mapping.checks.facts import NEVER, Fact, element, joined
+from duijie.mapping.checks.facts import NEVER, Fact, Written, element, joined, listing
 from duijie.mapping.checks.infer import Inference
 from duijie.mapping.checks.scope import Binding, Scope
 from duijie.mapping.document import Scalar
@@ -49,19 +49,23 @@ class Walk:
 
     def _lets(self, let: Sequence[Named], scope: Scope) -> None:
         for named in let:
-            if not isinstance(named.form, Value):
-                continue
-            binding = Binding(named.name, named.spot, NEVER, self._tree(named.form.expression))
+            form = named.form
+            plain = isinstance(form, Value) and form.default is None
+            tree = self._tree(form.expression) if isinstance(form, Value) and plain else None
+            binding = Binding(named.name, named.spot, NEVER, tree)
             outer, self.inference.reader = self.inference.reader, binding
-            binding.fact = self._value(named.form, scope)
+            binding.fact = self._form(form, scope)
             self.inference.reader = outer
             scope.names[named.name] = binding
             self.lets.append(binding)
-            self._refusal(named.form, binding.fact)
 
     def _value(self, form: Value, scope: Scope) -> Fact:
+        if form.default is None:
+            return self.inference.of(self._tree(form.expression), scope)
+        self.inference.lenient += 1
         fact = self.inference.of(self._tree(form.expression), scope)
-        return fact if form.default is None else joined([fact, self.inference.of(self._tree(form.default), scope)])
+        self.inference.lenient -= 1
+        return joined([fact, self.inference.of(self._tree(form.default), scope)])
 
     def _refusal(self, form: Value, fact: Fact) -> None:
         if fact.never and not self.guards:
@@ -72,33 +76,36 @@ class Walk:
                 "this rule refuses every record: no rule after it counts",
             )
 
-    def _form(self, form: Form, scope: Scope) -> None:
+    def _form(self, form: Form, scope: Scope) -> Fact:
         inner = scope
         if isinstance(form, Object) and form.let:
             inner = Scope(scope)
             self._lets(form.let, inner)
         if form.when is None:
-            self._made(form, inner)
-            return
+            return self._made(form, inner)
         self.guards += 1
         outcome, guarded = self._guard(form.when, inner, "when", True)
         self.outcomes[id(form)] = outcome
-        self._made(form, guarded)
+        made = [self._made(form, guarded)]
         if form.orelse is not None:
-            self._form(form.orelse, conditions.assume(self.inference, self._tree(form.when), scope, False))
+            made.append(self._form(form.orelse, conditions.assume(self.inference, self._tree(form.when), scope, False)))
         self.guards -= 1
+        return joined(made)
 
-    def _made(self, form: Form, scope: Scope) -> None:
+    def _made(self, form: Form, scope: Scope) -> Fact:
         if isinstance(form, Value):
             fact = self.facts[id(form)] = self._value(form, scope)
             self._refusal(form, fact)
-        elif isinstance(form, Each):
-            self._each(form, scope)
-        else:
-            for each in form.items if isinstance(form, Items) else [named.form for named in form.fields]:
-                self._form(each, scope)
+            return fact
+        if isinstance(form, Each):
+            return listing(self._each(form, scope))
+        if isinstance(form, Items):
+            return listing(joined([self._form(each, scope) for each in form.items]))
+        fields = {named.name: self._form(named.form, scope) for named in form.fields}
+        return Fact(frozenset({"object"}), shapes=(Written(fields),))
 
-    def _each(self, form: Each, scope: Scope) -> None:
+    def _each(self, form: Each, scope: Scope) -> Fact:
+        """What an element of the list is."""
         tree = self._tree(form.over)
         over = self.inference.of(tree, scope)
         if tree is not None:
@@ -111,32 +118,23 @@ class Walk:
         self.guards += 1
         if form.each_when is not None:
             inner = self._guard(form.each_when, inner, "when", True)[1]
-        if isinstance(form.body, Flat):
-            self._each(form.body.each, inner)
-        else:
-            self._form(form.body, inner)
+        body = form.body
+        made = self._each(body.each, inner) if isinstance(body, Flat) else self._form(body, inner)
         self.guards -= 1
         self.current = outer
+        return made
 
 
 def optional_paths(parts: Parts) -> frozenset[str]:
-    """Every path that has(), present(), default() or a `default:` asks for, and what leads there, as written."""
-    found: set[str] = set()
-    for scalar, lenient in _scalars(parts):
-        tree = parts.tree(scalar)
-        if tree is None:
-            continue
-        if lenient:
-            found.update(_leading(tree))
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id in _LENIENT
-                and node.args
-            ):
-                found.update(_leading(node.args[0]))
-    return frozenset(found)
+    """Every path that has(), present() or default() asks for, and what leads there, as written."""
+    trees = [tree for scalar in parts.scalars() if (tree := parts.tree(scalar)) is not None]
+    return frozenset(
+        path
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _LENIENT
+        for path in _leading(node.args[0])
+    )
 
 
 def _leading(path: ast.expr) -> Iterator[str]:
@@ -146,39 +144,3 @@ def _leading(path: ast.expr) -> Iterator[str]:
         yield ast.unparse(path)
         path = path.value
     yield ast.unparse(path)
-
-
-def _scalars(parts: Parts) -> Iterator[tuple[Scalar, bool]]:
-    """Every expression; whether a missing path is made good by a `default:`."""
-    if parts.skip is not None:
-        yield parts.skip, False
-    for named in parts.let:
-        yield from _inside(named.form)
-    yield from _inside(parts.fields)
-
-
-def _inside(form: Form) -> Iterator[tuple[Scalar, bool]]:
-    if form.when is not None:
-        yield form.when, False
-    if form.orelse is not None:
-        yield from _inside(form.orelse)
-    if isinstance(form, Value):
-        yield form.expression, form.default is not None
-        if form.default is not None:
-            yield form.default, False
-    elif isinstance(form, Each):
-        yield from _inside_each(form)
-    else:
-        for named in form.let if isinstance(form, Object) else ():
-            yield from _inside(named.form)
-        for each in form.items if isinstance(form, Items) else [named.form for named in form.fields]:
-            yield from _inside(each)
-
-
-def _inside_each(form: Each) -> Iterator[tuple[Scalar, bool]]:
-    yield form.over, False
-    if form.each_when is not None:
-        yield form.each_when, False
-    for named in form.let:
-        yield from _inside(named.form)
-    yield from _inside_each(form.body.each) if isinstance(form.body, Flat) else _inside(form.body)

@@ -75,7 +75,7 @@ def project(tmp_path):
         ("fields: {a: '{\"k\": key}.»kk'}", "» DJ101 warning: unknown field kk; did you mean k?"),
         (
             "let: {rows: {each: lines, as: l, fields: {s: l.sku}}}\nfields: {a: {each: rows, as: r, value: r.»sku}}",
-            "» DJ101 warning: unknown field sku; did you mean s?",
+            "» DJ101 warning: unknown field sku; there are: s",
         ),
         (
             "let: {o: {s: buyer.»nme}}\nfields: {a: o.s}",

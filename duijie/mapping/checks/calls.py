@@ -213,7 +213,8 @@ def _costly(made: Call, places: int) -> None:
     argument = made.node.args[0]
     name = argument.attr if isinstance(argument, ast.Attribute) else getattr(argument, "id", "")
     given = made.argument(0)
-    if given.origin != SCHEMA or not (keeps_decimals(name) or (given.places or 0) > places):
+    numeric = "decimal" in given.kinds and given.kinds <= NUMBERS | {"null"}
+    if given.origin != SCHEMA or not numeric or not (keeps_decimals(name) or (given.places or 0) > places):
         return
     made.inference.report.node(
         "DJ501",

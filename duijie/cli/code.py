@@ -137,9 +137,9 @@ def import_codes(
     journal, who = Journal.open(), getpass.getuser()
     show([_change(one) for one in codes.changes(journal, given.rows, who)], False, "将变更的对照")
     if dry_run:
-        items = fix.answered_by(journal, given.rows)
-        held = sum(one.records for one in items)
-        console.print(f"试算: 将放行 {len(items)} 项待处理的 {held} 笔; 未填 {given.unfilled} 行; 未写入任何行")
+        items, released = fix.preview(journal, given.rows, known(flows))
+        would = f"{len(items)} 项待处理将放行 {fix.counted(released)}"
+        console.print(f"试算: {would}; 未填 {given.unfilled} 行; 未写入任何行")
         return
     console.print(f"{fix.save(journal, given.rows, who, known(flows)).said}; 未填 {given.unfilled} 行")
 

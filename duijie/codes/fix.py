@@ -7,6 +7,7 @@ in between, the list shows these items as answered, and letting them go again do
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
@@ -16,12 +17,12 @@ from duijie.connect.errors import ConfigError
 from duijie.journal import Journal, codes
 from duijie.journal.codes import EVERYWHERE, Code, Key
 from duijie.journal.tables import unmapped, work_item
-from duijie.replay import Released, Routes, replay_item
+from duijie.replay import Released, Routes, preview_item, replay_item
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """What came of it: rows written, items answered and the flows they are in, what was let go, what could not be."""
+    """What came of it: rows written, items that let something go and their flows, what it was, what could not be."""
 
     written: int
     items: Sequence[int]
@@ -34,7 +35,7 @@ class Fixed:
         """One Chinese sentence for people."""
         head = f"已保存 {self.written} 行对照" if self.written else "对照未变"
         if not self.items:
-            return f"{head}; 没有单据在等待它"
+            return "; ".join((f"{head}; 没有单据在等待放行", *self.problems))
         gone = f"{len(self.items)} 项待处理放行 {counted(self.released)}"
         return "; ".join((head, gone, f"流程 {', '.join(self.flows)} 下次运行时处理", *self.problems))
 
@@ -44,6 +45,18 @@ def save(journal: Journal, rows: Iterable[Code], who: str, known: Routes) -> Fix
     given = list(rows)
     written = codes.put(journal, given, who)
     return _let_go(journal, answered_by(journal, given), who, known, written)
+
+
+def preview(journal: Journal, rows: Iterable[Code], known: Routes) -> tuple[list[Unmapped], Released]:
+    """The items that keeping the rows would let go something of, and what; writes nothing."""
+    gone = []
+    total = Released()
+    for one in answered_by(journal, rows):
+        with suppress(ConfigError):
+            released = preview_item(journal, one.item_id, known)
+            gone += [one] if released != Released() else []
+            total += released
+    return gone, total
 
 
 def arrived(journal: Journal, entity: str) -> list[Unmapped]:
@@ -84,17 +97,19 @@ def _answers(row: Code) -> Iterable[tuple[str, Key]]:
 def _let_go(journal: Journal, items: Sequence[Unmapped], who: str, known: Routes, written: int) -> Fixed:
     """Replay each item; one that cannot be (its flow's file is wrong) keeps no other back."""
     total = Released()
-    problems = []
+    gone, problems = [], []
     for one in items:
         try:
             released = replay_item(journal, one.item_id, who, known)
         except ConfigError as error:
             problems.append(f"待处理 {one.item_id} 未能放行: {error.zh}")
             continue
-        _note(journal, one, who, released)
-        total += released
-    flows = sorted({flow for one in items for flow in one.flows})
-    return Fixed(written, [one.item_id for one in items], total, flows, problems)
+        if released != Released():
+            _note(journal, one, who, released)
+            gone.append(one)
+            total += released
+    flows = sorted({flow for one in gone for flow in one.flows})
+    return Fixed(written, [one.item_id for one in gone], total, flows, problems)
 
 
 def _note(journal: Journal, item: Unmapped, who: str, released: Released) -> None:

@@ -22,6 +22,7 @@ LEAVING = "/logout"
 READING = ("GET", "HEAD")
 SHORTEST_SECRET = 32
 LARGEST_OPEN_FORM = 16_384
+LARGEST_FORM = 16 * 2**20
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -76,7 +77,7 @@ class Guard:
 
     async def _answer(self, request: Request, following: Next) -> Response:
         path = request.url.path
-        if path in OPEN_PATHS and not _is_small(request):
+        if not _is_small(request, LARGEST_OPEN_FORM if path in OPEN_PATHS else LARGEST_FORM):
             return self._refusal(request, 413, "表单过大")
         if path in OPEN_PATHS or path.startswith(STATIC):
             return await following(request)
@@ -103,11 +104,11 @@ async def _problem(request: Request, user: users.User) -> str:
     return "" if await has_token(request) else "页面已过期, 请刷新后重试"
 
 
-def _is_small(request: Request) -> bool:
+def _is_small(request: Request, largest: int) -> bool:
     if request.method in READING:
         return True
     length = request.headers.get("content-length", "")
-    return length.isdecimal() and int(length) <= LARGEST_OPEN_FORM
+    return length.isdecimal() and int(length) <= largest
 
 
 def is_fragment(request: Request) -> bool:

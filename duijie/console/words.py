@@ -15,6 +15,7 @@ NAVIGATION = (
     ("/", "今日总览"),
     ("/trace", "联查"),
     ("/work", "待处理"),
+    ("/codes", "对照"),
     ("/reconcile", "对账"),
     ("/report", "日报"),
     ("/alerts", "告警"),
@@ -76,6 +77,16 @@ SYSTEMS = {
     "fxiaoke": "纷享销客",
     "nuonuo": "诺诺",
 }
+CODE_KINDS = {
+    "customer": "客户",
+    "supplier": "供应商",
+    "sku": "店铺SKU",
+    "warehouse": "仓库",
+    "account": "科目",
+    "tax_rate": "税率",
+    "unit": "单位",
+    "logistics": "物流公司",
+}
 INCIDENTS = {
     "AnswerLost": "应答丢失, 重读",
     "RateLimited": "限流, 等待",
@@ -117,6 +128,16 @@ def age(value: datetime, now: datetime) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit}"
     return "刚刚"
+
+
+def code_kind(kind: str) -> str:
+    """What a code table or a master document is of."""
+    return CODE_KINDS.get(kind) or ENTITIES.get(kind, kind)
+
+
+def place(connection: str) -> str:
+    """Where a code holds."""
+    return "全部连接" if connection == "*" else SYSTEMS.get(connection, connection)
 
 
 def sink(name: str) -> str:

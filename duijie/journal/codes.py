@@ -29,7 +29,7 @@ Key = tuple[str, str, str]
 class Code:
     """What a person asks for: at `connection` ("*" for all), `code` of this kind means `counterpart`.
 
-    `valid_from` None: since ever for a code that is new, from today for one that changes.
+    `valid_from` None: since ever for a code that nothing answers today, from today for one that changes.
     """
 
     kind: str
@@ -104,7 +104,7 @@ def _changes(tx: Transaction, journal: Journal, given: Sequence[Code], who: str)
     for one in given:
         check(one)
         versions = known[one.key]
-        day = one.valid_from or (today(journal) if versions else ALWAYS)
+        day = one.valid_from or (today(journal) if on_day(versions, today(journal)) else ALWAYS)
         before = on_day(versions, day)
         if before is None or before.counterpart != one.counterpart:
             number = max((row.version for row in versions), default=0) + 1

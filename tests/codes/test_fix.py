@@ -162,7 +162,7 @@ def test_a_row_of_another_connection_lets_nothing_go_and_one_for_all_does(
 ) -> None:
     blocked_twice(kept, target, tmp_path)
     done = fix.save(kept, [Code("customer", "ledger", "S09", "KH009")], "张三", known)
-    assert done.said == "已保存 1 行对照; 没有单据在等待它"
+    assert done.said == "已保存 1 行对照; 没有单据在等待放行"
     assert states(kept) == ["blocked", "blocked"]
     assert fix.save(kept, [Code("customer", "*", "S09", "KH009")], "张三", known).released == Released(1, 2)
 

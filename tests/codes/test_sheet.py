@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from duijie.cli.code import app
 from duijie.codes import sheet
 from duijie.connect.errors import ConfigError, UnmappedCode
-from duijie.journal import Journal, codes, documents, work
+from duijie.journal import Journal, codes
 from duijie.journal.codes import Code
+from tests.codes.held import hold, lacks
 
 HEAD = ["类别", "连接", "编码", "对应编码", "生效日期"]
 LONG = "1030299990000000000123"
@@ -27,13 +28,6 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     monkeypatch.setenv("DUIJIE_HOME", str(tmp_path))
     monkeypatch.setenv("DUIJIE_JOURNAL", f"sqlite:///{tmp_path / 'journal.db'}")
     return Journal.open()
-
-
-def lacks(kept: Journal, *names: tuple[str, str], what: str = "code", order: str = "1") -> None:
-    with kept.writing() as tx:
-        for kind, code in names:
-            finding = work.finding_for(UnmappedCode(kind, code, what=what), "", "psi")
-            work.open_item(tx, kept, "orders", finding, [("sales_order", order, 36101)])
 
 
 def excel(*lines: list[object], head: list[str] = HEAD, title: str = "未对照") -> bytes:
@@ -69,25 +63,24 @@ class TestOut:
         assert {"007", LONG, *HOSTILE} <= {cell.value for cell in cells}
 
     def test_no_part_of_the_file_holds_a_formula(self, kept: Journal) -> None:
-        lacks(kept, *(("sku", one) for one in HOSTILE))
+        for one in HOSTILE:
+            lacks(kept, UnmappedCode("sku", one))
         with zipfile.ZipFile(io.BytesIO(sheet.write(kept))) as package:
             parts = [package.read(name) for name in package.namelist() if "worksheets" in name]
         assert len(parts) == 3
         assert not any(b"<f>" in part for part in parts)
 
     def test_what_is_unmapped_comes_with_a_suggestion_and_its_cost(self, kept: Journal) -> None:
-        codes.put(kept, [Code("customer", "psi", "ｓ01", "KH001")], "张三")
-        with kept.writing() as tx:
-            documents.put(tx, kept, "sales_order", {"key": "1", "shop": "S01", "shop_name": "旗舰店"}, (None, "t"))
-        lacks(kept, ("customer", "S01"))
-        lacks(kept, ("product", "A1"), what="document")
+        codes.put(kept, [Code("customer", "xingchen", "ｓ01", "KH001")], "张三")
+        hold(kept, "S01", "1", shop_name="旗舰店")
+        lacks(kept, UnmappedCode("product", "A1", what="document"))
         book = load_workbook(io.BytesIO(sheet.write(kept)))
         head, line = book["未对照"].iter_rows(values_only=True)
         row = dict(zip(head, line, strict=True))
         assert [row[name] for name in ("编码", "名称", "对应编码", "建议编码", "得分", "笔数", "流程")] == [
             *("S01", "旗舰店", None, "KH001", 97, 1, "orders")
         ]
-        assert str(row["涉及金额"]) == "361.01"
+        assert str(row["涉及金额"]) == "113"
         assert book["未对照"].cell(2, head.index("对应编码") + 1).number_format == "@"  # what is typed stays a text
         assert [cell.value for cell in book["缺档案"][2]][:3] == ["product", None, "A1"]
 
@@ -102,7 +95,8 @@ class TestOut:
 
 class TestIn:
     def test_a_filled_workbook_asks_for_what_was_filled_only(self, kept: Journal) -> None:
-        lacks(kept, ("sku", "007"), ("sku", "=2"), ("sku", "C"))
+        for code in ("007", "=2", "C"):
+            lacks(kept, UnmappedCode("sku", code))
         given = sheet.read(filled(sheet.write(kept), {"007": LONG, "=2": "0002"}), "x.xlsx")
         assert {(one.code, one.counterpart) for one in given.rows} == {("007", LONG), ("=2", "0002")}
         assert (given.faults, given.unfilled) == ([], 1)
@@ -179,40 +173,41 @@ class TestCommands:
         return f"{answer.exit_code} {answer.output}"
 
     def test_set_tells_what_was_let_go_and_what_happens_next(self, kept: Journal) -> None:
-        lacks(kept, ("customer", "S09"))
-        said = self.run("set", "customer", "psi", "S09", "KH009")
-        assert "0 customer S09 → KH009 (psi)" in said
-        assert "1 项待处理放行 0 笔" in said
+        hold(kept, "S09", "1")
+        said = self.run("set", "customer", "xingchen", "S09", "KH009")
+        assert "0 customer S09 → KH009 (xingchen)" in said
+        assert "1 项待处理放行 单据 1" in said
         assert "流程 orders 下次运行时处理" in said
 
     def test_a_change_has_a_day_and_a_history(self, kept: Journal) -> None:
-        self.run("set", "customer", "psi", "S09", "KH1")
-        self.run("set", "customer", "psi", "S09", "KH2", "--from", "2026-12-01")
-        said = self.run("history", "customer", "psi", "S09")
+        self.run("set", "customer", "xingchen", "S09", "KH1")
+        self.run("set", "customer", "xingchen", "S09", "KH2", "--from", "2026-12-01")
+        said = self.run("history", "customer", "xingchen", "S09")
         assert said.index("KH2") < said.index("KH1")
         assert "2026-12-01" in said
         assert "KH1" in self.run("list", "--find", "S0")
 
     def test_unmapped_and_suggest_show_the_score_and_why(self, kept: Journal) -> None:
-        codes.put(kept, [Code("customer", "psi", "ｓ09", "KH009")], "张三")
-        lacks(kept, ("customer", "S09"))
-        assert '"建议":"KH009 (97, psi ｓ09 已对应它' in self.run("unmapped", "--json")
+        codes.put(kept, [Code("customer", "xingchen", "ｓ09", "KH009")], "张三")
+        hold(kept, "S09", "1")
+        assert '"建议":"KH009 (97, xingchen ｓ09 已对应它' in self.run("unmapped", "--json")
         assert '"得分":97' in self.run("suggest", "customer", "S09", "--json")
 
     def test_a_dry_run_writes_nothing_and_an_import_everything(self, kept: Journal, tmp_path: Path) -> None:
-        lacks(kept, ("customer", "S09"), ("customer", "S10"))
+        hold(kept, "S09", "1")
+        hold(kept, "S10", "2")
         path = tmp_path / "codes.xlsx"
         assert "0 已写入" in self.run("export", str(path))
         path.write_bytes(filled(path.read_bytes(), {"S09": "KH009"}))
         said = self.run("import", str(path), "--dry-run")
-        assert "将放行 1 项待处理的 1 笔; 未填 1 行; 未写入任何行" in said
+        assert "1 项待处理将放行 单据 1; 未填 1 行; 未写入任何行" in said
         assert codes.rows(kept) == []
-        assert "已保存 1 行对照; 1 项待处理放行" in self.run("import", str(path))
+        assert "已保存 1 行对照; 1 项待处理放行 单据 1" in self.run("import", str(path))
         assert [row.counterpart for row in codes.rows(kept)] == ["KH009"]
 
     def test_a_wrong_file_is_told_cell_by_cell_and_imports_nothing(self, kept: Journal, tmp_path: Path) -> None:
         path = tmp_path / "codes.xlsx"
-        path.write_bytes(excel(["sku", "psi", "A", "B"], ["sku", "psi", "C", "=A1"]))
+        path.write_bytes(excel(["sku", "xingchen", "A", "B"], ["sku", "xingchen", "C", "=A1"]))
         said = self.run("import", str(path))
         assert said.startswith("1 ")
         assert "第 3 行 对应编码: 是公式" in said.replace("\n", "")

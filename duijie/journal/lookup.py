@@ -21,6 +21,7 @@ from duijie.journal.journal import Journal
 from duijie.journal.tables import document, xref
 
 DAY_FIELDS = ("business_date", "date")
+DAYS_KEPT = 64
 Other = TypeVar("Other")
 Dated = tuple[date, str]
 
@@ -35,6 +36,7 @@ class JournalLookup:
         self._codes: dict[str, dict[str, list[Dated]]] = {}
         self._standing: dict[str, dict[str, set[str]]] = {}
         self._documents: dict[str, dict[str, Record]] = {}
+        self._valid: dict[tuple[str, date], dict[str, str]] = {}
 
     def on(self, day: date) -> JournalLookup:
         """The same look-up as of a day; what has been read is shared."""
@@ -48,6 +50,17 @@ class JournalLookup:
             self._codes[kind] = self._read_codes(kind)
         versions = self._codes[kind].get(str(code), ())
         return next((counterpart for since, counterpart in versions if since <= self._day), None)
+
+    def counterparts(self, kind: str) -> dict[str, str]:
+        """Every counterpart by code on the look-up's day: the same answers as `xref`."""
+        asked = (kind, self._day)
+        if asked not in self._valid:
+            if len(self._valid) >= DAYS_KEPT:
+                self._valid.clear()
+            self.xref(kind, "")
+            found = {code: self.xref(kind, code) for code in self._codes[kind]}
+            self._valid[asked] = {code: counterpart for code, counterpart in found.items() if counterpart is not None}
+        return self._valid[asked]
 
     def codes(self, kind: str, counterpart: str) -> list[str]:
         """The codes that stand for a counterpart on the look-up's day."""

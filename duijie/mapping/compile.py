@@ -9,19 +9,20 @@ Lets become locals, fields a dict display (or assignments where a field may be l
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from duijie.mapping.document import Scalar
-from duijie.mapping.emit import Code, Local, Rule, Scope, Unit, bound, call, name
+from duijie.mapping.emit import NUMERIC, Code, Local, Rule, Scope, Unit, bound, call, name
 from duijie.mapping.expression import parse, path_of
 from duijie.mapping.findings import Findings
-from duijie.mapping.forms import Each, Flat, Form, Items, Named, Object, Parts, Value, form_text, needed
+from duijie.mapping.forms import Each, Flat, Form, Items, Named, Object, Parts, Settle, Value, form_text, needed
 from duijie.mapping.idioms import Idioms, is_list, is_split
 from duijie.mapping.share import share
 from duijie.mapping.signatures import Kind
 from duijie.mapping.totals import Loop
 
 Body = list[ast.stmt]
+Store = Callable[[ast.expr], ast.stmt]
 
 
 class Lenient(Idioms):
@@ -59,7 +60,7 @@ class Compiler:
         body.append(ast.Return(self._object(parts.fields, scope, body, Rule("", parts.fields.spot, ""))))
         share(body, self._fresh)
         arguments = [ast.arg(each) for each in ("record", "lookup", "settings")]
-        body[:0] = [_read(table, entity) for entity, table in self.unit.documents.items()]
+        body[:0] = [_read(python, *asked) for asked, python in self.unit.asked.items()]
         return ast.FunctionDef("run", ast.arguments([], arguments, None, [], [], None, []), body, [], None)
 
     def _scalar(self, scalar: Scalar, rule: Rule, scope: Scope) -> Code:
@@ -97,6 +98,9 @@ class Compiler:
         body.append(ast.Assign([bound(python)], code.expr))
         local = Local(python, code.kind, named.spot, iso=code.iso, shape=self._shape(named.form))
         local.loop = self.made.get(id(named.form))
+        local.element = code.element
+        if isinstance(code.expr, ast.Constant) or _is_constant(code.expr):
+            local.constant = code.expr
         scope.names[named.name] = local
         self.locals.append((named.name, local))
 
@@ -164,38 +168,25 @@ class Compiler:
     def _object(self, form: Object, scope: Scope, body: Body, rule: Rule) -> ast.expr:
         """A dict display as long as nothing needs a statement, then assignments in order."""
         pending: list[tuple[str, ast.expr]] = []
-        target = ""
+        target, opened = self._fresh("_o"), False
         for named in form.fields:
             inner: Body = []
             own = Rule(_join(rule.field, named.name), named.spot, form_text(named.form))
-            value = self._guarded(named.form, scope, inner, own)
-            if not inner and not target:
-                pending.append((named.name, value))
+            self._put(named.form, scope, inner, own, _storing(target, named.name))
+            if not opened and len(inner) == 1 and isinstance(inner[0], ast.Assign):
+                pending.append((named.name, inner[0].value))
                 continue
-            if not target:
-                target = self._fresh("_o")
+            if not opened:
                 body.append(ast.Assign([bound(target)], _display(pending)))
-            self._store(target, named, value, inner, body)
-        return name(target) if target else _display(pending)
+                opened = True
+            body.extend(inner)
+        return name(target) if opened else _display(pending)
 
-    def _store(self, target: str, named: Named, value: ast.expr, inner: Body, body: Body) -> None:
-        key = ast.Subscript(name(target), ast.Constant(named.name), ast.Store())
-        self._settle(named.form, ast.Assign([key], value), inner, body)
-
-    def _settle(self, form: Form, store: ast.stmt, inner: Body, body: Body) -> None:
-        """Put what uses a form's value where that value is there: inside its guard, if it may be left out."""
-        if form.when is None or form.orelse is not None:
-            body.extend([*inner, store])
-            return
-        guard = inner[-1]
-        assert isinstance(guard, ast.If)  # noqa: S101  _guarded puts it there
-        guard.body.append(store)
-        body.extend(inner)
-
-    def _guarded(self, form: Form, scope: Scope, body: Body, rule: Rule) -> ast.expr:
-        """The value of a form; with `when`, everything that computes it goes into an `if` at the end of body."""
+    def _put(self, form: Form, scope: Scope, body: Body, rule: Rule, store: Store) -> None:
+        """Store the value of a form, or of its `else`, or nothing where `when` does not hold."""
         if form.when is None:
-            return self._form(form, scope, body, rule)
+            body.append(store(self._form(form, scope, body, rule)))
+            return
         inner = Scope(scope)
         let = form.let if isinstance(form, Object) else ()
         lead = f"{rule.field} "
@@ -203,24 +194,10 @@ class Compiler:
         check = Rule(f"{rule.field} when", form.when.spot, str(form.when.value), "when")
         guard = ast.If(self._scalar(form.when, check, inner).expr, [], [])
         self._lets(rest, None, inner, guard.body, lead)
-        value = self._form(form, inner, guard.body, rule)
-        if form.orelse is None:
-            body.append(guard)
-            return value
-        return self._alternative(form.orelse, value, guard, scope, body, rule)
-
-    def _alternative(
-        self, orelse: Form, value: ast.expr, guard: ast.If, scope: Scope, body: Body, rule: Rule
-    ) -> ast.expr:
-        other: Body = []
-        instead = self._guarded(orelse, scope, other, rule)
-        if not guard.body and not other:
-            return ast.IfExp(guard.test, value, instead)
-        target = self._fresh("_w")
-        guard.body.append(ast.Assign([bound(target)], value))
-        self._settle(orelse, ast.Assign([bound(target)], instead), other, guard.orelse)
-        body.append(guard)
-        return name(target)
+        guard.body.append(store(self._form(form, inner, guard.body, rule)))
+        if form.orelse is not None:
+            self._put(form.orelse, scope, guard.orelse, rule, store)
+        body.append(_chosen(guard, store) or guard)
 
     def _each(self, form: Each, scope: Scope, body: Body, rule: Rule) -> ast.expr:
         out = self._fresh("_l")
@@ -228,7 +205,27 @@ class Compiler:
         body.append(opening)
         loop = self._loop(form, scope, body, rule, out)
         self.made[id(form)] = Loop(opening, loop)
+        for one in form.settle:
+            self._settled(one, form, scope, body, rule, out)
         return name(out)
+
+    def _settled(self, one: Settle, form: Each, scope: Scope, body: Body, rule: Rule, out: str) -> None:
+        """Where a total is missed, and only there, a line is changed; from then on the lines' sum is the total."""
+        loop, kind = self.made[id(form)], self._shape(form).get(one.name, "any")
+        own = Rule(f"{rule.field} settle {one.name}", one.spot, str(one.total.value))
+        total = self._fresh("total")
+        whole = self._scalar(one.total, own, scope)
+        body.append(ast.Assign([bound(total)], whole.expr))
+        lines = (name(out), ast.Constant(one.name))
+        self.unit.totals += 1
+        summed = loop.total(one.name, kind, f"total_{self.unit.totals}_") if whole.kind in NUMERIC else None
+        if summed is None:
+            body.append(ast.Expr(call("_settle", *lines, name(total), ast.Constant(one.to))))
+            return
+        missed = ast.BinOp(name(total), ast.Sub(), name(summed))
+        settle = ast.Expr(call("_tail", *lines, missed, ast.Constant(one.to)))
+        unequal = ast.Compare(name(total), [ast.NotEq()], [name(summed)])
+        body.append(ast.If(unequal, [settle, ast.Assign([bound(summed)], name(total))], []))
 
     def _loop(self, form: Each, scope: Scope, body: Body, rule: Rule, out: str) -> Body:
         """The elements of an each, appended to `out`; gives the body of the loop."""
@@ -302,10 +299,22 @@ class Compiler:
         return name(out)
 
     def _append(self, form: Form, scope: Scope, body: Body, rule: Rule, out: str) -> None:
-        inner: Body = []
-        value = self._guarded(form, scope, inner, rule)
-        append = ast.Expr(ast.Call(ast.Attribute(name(out), "append", ast.Load()), [value], []))
-        self._settle(form, append, inner, body)
+        def store(value: ast.expr) -> ast.stmt:
+            return ast.Expr(ast.Call(ast.Attribute(name(out), "append", ast.Load()), [value], []))
+
+        self._put(form, scope, body, rule, store)
+
+
+def _storing(target: str, key: str) -> Store:
+    return lambda value: ast.Assign([ast.Subscript(name(target), ast.Constant(key), ast.Store())], value)
+
+
+def _chosen(guard: ast.If, store: Store) -> ast.stmt | None:
+    """Two plain values to choose from need no `if` statement."""
+    match guard:
+        case ast.If(body=[ast.Assign(value=value)], orelse=[ast.Assign(value=other)]):
+            return store(ast.IfExp(guard.test, value, other))
+    return None
 
 
 def _used_whole(parts: Parts) -> set[str]:
@@ -323,9 +332,13 @@ def _is_soft(node: ast.Call) -> bool:
     return isinstance(node.func, ast.Name) and node.func.id in ("has", "present", "default")
 
 
-def _read(table: str, entity: str) -> ast.stmt:
-    method = ast.Attribute(name("lookup"), "documents", ast.Load())
-    return ast.Assign([bound(table)], ast.Call(method, [ast.Constant(entity)], []))
+def _is_constant(made: ast.expr) -> bool:
+    return isinstance(made, ast.Name) and made.id.startswith("_c") and made.id[2:].isdecimal()
+
+
+def _read(python: str, method: str, name_of: str) -> ast.stmt:
+    asked = ast.Attribute(name("lookup"), method, ast.Load())
+    return ast.Assign([bound(python)], ast.Call(asked, [ast.Constant(name_of)], []))
 
 
 def _join(outer: str, inner: str) -> str:

@@ -54,6 +54,8 @@ class Local:
     shape: dict[str, Kind] = field(default_factory=dict)
     loop: Loop | None = None
     given: bool = False  # taken from the record as it is
+    element: Kind = "any"
+    constant: ast.expr | None = None
 
 
 class Scope:
@@ -94,7 +96,7 @@ class Unit:
     used_tables: set[str] = field(default_factory=set)
     bare: list[tuple[str, ast.Name]] = field(default_factory=list)
     paths: list[tuple[Rule, ast.expr, Scope]] = field(default_factory=list)
-    documents: dict[str, str] = field(default_factory=dict)
+    asked: dict[tuple[str, str], str] = field(default_factory=dict)
     held: int = 0
     totals: int = 0
     limited: bool = False
@@ -169,7 +171,7 @@ class Emitter:
         local = self.scope.find(node.id)
         if local is not None:
             local.uses += 1
-            return Code(name(local.python), local.kind, iso=local.iso)
+            return Code(local.constant or name(local.python), local.kind, local.iso, local.element)
         if node.id in ("record", "settings"):
             return Code(name(node.id), "object")
         return Code(ast.Constant(CONSTANTS[node.id])) if node.id in CONSTANTS else None
@@ -208,8 +210,10 @@ class Emitter:
 
     def _subscript(self, node: ast.Subscript) -> Code:
         self.unit.paths.append((self.rule, node, self.scope))
-        base = self.emit(node.value)
-        return Code(self.taken(base.expr, self.emit(node.slice).expr))
+        base, key = self.emit(node.value), self.emit(node.slice)
+        if base.kind == "list" and key.kind == "integer":
+            return Code(ast.Subscript(base.expr, key.expr, ast.Load()), base.element)
+        return Code(self.taken(base.expr, key.expr), base.element if base.kind == "list" else "any")
 
     def _unaryop(self, node: ast.UnaryOp) -> Code:
         operand = self.emit(node.operand)
@@ -268,7 +272,9 @@ class Emitter:
         return Code(ast.Compare(parts[0].expr, node.ops, [part.expr for part in parts[1:]]), "boolean")
 
     def _list(self, node: ast.List | ast.Tuple) -> Code:
-        return Code(ast.List([self.emit(each).expr for each in node.elts], ast.Load()), "list")
+        made = [self.emit(each) for each in node.elts]
+        element = _common([each.kind for each in made])
+        return Code(ast.List([each.expr for each in made], ast.Load()), "list", element=element)
 
     _tuple = _list
 
@@ -298,7 +304,7 @@ class Emitter:
         python = f"_x_{each.target.id}"
         over = self.scope.find(each.iter.id) if isinstance(each.iter, ast.Name) else None
         shape = over.shape if over is not None and over.kind == "list" else {}
-        self.scope.names[each.target.id] = Local(python, "any", self.rule.spot, uses=1, shape=shape)
+        self.scope.names[each.target.id] = Local(python, listed.element, self.rule.spot, uses=1, shape=shape)
         self.loops += 1
         return ast.comprehension(bound(python), source, [self.emit(test).expr for test in each.ifs], 0)
 

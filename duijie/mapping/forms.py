@@ -15,7 +15,7 @@ from duijie.mapping.findings import Findings, Spot
 CONTROL = ("value", "each", "fields", "when")
 _KEYS = {
     "value": ("value", "when", "else", "default"),
-    "each": ("each", "as", "when", "let", "fields", "value", "flat"),
+    "each": ("each", "as", "when", "let", "fields", "value", "flat", "settle"),
     "fields": ("fields", "when", "else", "let"),
 }
 _RESERVED = ("record", "settings", "index", "nth", "parent", "true", "false", "null")
@@ -53,6 +53,16 @@ class Object:
 
 
 @dataclass(frozen=True)
+class Settle:
+    """尾差: a field of the lines has to add up to a total; the line `to` takes the cents they miss."""
+
+    name: str
+    spot: Spot
+    total: Scalar
+    to: str = "last"
+
+
+@dataclass(frozen=True)
 class Each:
     """A list built from a list; `when` drops single elements."""
 
@@ -62,6 +72,7 @@ class Each:
     body: Form | Flat
     let: tuple[Named, ...] = ()
     each_when: Scalar | None = None
+    settle: tuple[Settle, ...] = ()
     when: None = field(default=None, init=False)
     orelse: None = field(default=None, init=False)
 
@@ -130,8 +141,8 @@ def scalars(form: Form | Flat) -> Iterator[Scalar]:
             inner: tuple[Form | Flat, ...] = ()
         case Object(fields=fields, let=let):
             own, inner = (form.when,), tuple(named.form for named in (*let, *fields))
-        case Each(over=over, body=body, let=let, each_when=each_when):
-            own, inner = (over, each_when), (body, *(named.form for named in let))
+        case Each(over=over, body=body, let=let, each_when=each_when, settle=settle):
+            own, inner = (over, each_when, *(one.total for one in settle)), (body, *(named.form for named in let))
         case Items(items=items):
             own, inner = (), items
         case Flat(each=each):
@@ -246,7 +257,38 @@ class Reader:
         inner = self._body(block)
         if over is None:
             return Items(block.spot, ())
-        return Each(block.spot, over, name, inner, self.lets(block.get("let")), self._scalar(block, "when"))
+        let, when = self.lets(block.get("let")), self._scalar(block, "when")
+        return Each(block.spot, over, name, inner, let, when, self._settle(block.get("settle"), inner))
+
+    def _settle(self, item: Item | None, body: Form | Flat) -> tuple[Settle, ...]:
+        """The entries below `settle`: a field of the lines and the total it adds up to."""
+        if item is None:
+            return ()
+        made = body.each.element if isinstance(body, Flat) else body
+        if not isinstance(item, Block) or not isinstance(made, Object):
+            self.findings.error(
+                item.spot, "settle 须是 字段: 合计, 并与 fields 同用", "settle holds field: total, beside fields"
+            )
+            return ()
+        known = {named.name for named in made.fields}
+        for entry in item.entries:
+            if entry.key not in known:
+                self.findings.unknown(entry.spot, ("行字段", "field of the lines"), entry.key, known)
+        return tuple(found for entry in item.entries if (found := self._settled(entry)))
+
+    def _settled(self, entry: Entry) -> Settle | None:
+        if isinstance(entry.item, Scalar):
+            return Settle(entry.key, entry.spot, entry.item)
+        total = self._scalar(entry.item, "total") if isinstance(entry.item, Block) else None
+        to = entry.item.get("to") if isinstance(entry.item, Block) else None
+        if total is None or not isinstance(to, Scalar) or to.value not in ("last", "largest"):
+            self.findings.error(
+                entry.spot,
+                "settle 的值须是合计, 或 {total: 合计, to: last 或 largest}",
+                "settle takes a total, or {total: …, to: last or largest}",
+            )
+            return None
+        return Settle(entry.key, entry.spot, total, str(to.value))
 
     def _body(self, block: Block) -> Form | Flat:
         given = [(key, item) for key in ("fields", "value", "flat") if (item := block.get(key)) is not None]

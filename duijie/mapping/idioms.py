@@ -37,7 +37,8 @@ class Idioms(Emitter):
         if base is None:
             self.unit.bare.append((root.id, root))
             base, names = Code(name("record"), "object"), [root.id, *names]
-        chain, sure = base.expr, base.kind == "object"
+        local = self.scope.find(root.id)
+        chain, sure = base.expr, base.kind == "object" or (local is not None and local.given)
         for key in names:
             chain = _get(chain if sure else _or_empty(chain), key)
             sure = False
@@ -53,7 +54,7 @@ class Idioms(Emitter):
         if soft is None:
             return super()._call_default(node)
         made = self.checked(soft, _is_not_none, lambda found: found, lambda _: fallback.expr)
-        return Code(made) if made is not None else super()._call_default(node)
+        return Code(made or ast.IfExp(_is_not_none(soft), soft, fallback.expr))
 
     def present_or(self, node: ast.expr, fallback: ast.expr) -> ast.expr | None:
         """The value at a path, null included; the fallback, which costs nothing, where it is missing."""
@@ -80,7 +81,7 @@ class Idioms(Emitter):
         total = self._total(node.args[0], value.element)
         if total is not None:
             return Code(name(total), value.element if value.element in NUMERIC else "number")
-        if value.element in NUMERIC:
+        if value.element in NUMERIC and value.kind == "list":
             return Code(call("_sum", value.expr), value.element)
         return Code(call("_f_sum", value.expr), "number")
 
@@ -100,7 +101,12 @@ class Idioms(Emitter):
 
     def _call_count(self, node: ast.Call) -> Code:
         value = self.emit(node.args[0])
-        return Code(call("_len" if value.kind == "list" else "_f_count", value.expr), "integer")
+        return Code(call("_len", value.expr if value.kind == "list" else call("_items", value.expr)), "integer")
+
+    def _call_list(self, node: ast.Call) -> Code:
+        value = self.emit(node.args[0])
+        made = value.expr if isinstance(value.expr, ast.ListComp) else call("_f_list", value.expr)
+        return Code(made, "list", element=value.element)
 
     def _call_text(self, node: ast.Call) -> Code:
         value = self.emit(node.args[0])
@@ -132,7 +138,7 @@ class Idioms(Emitter):
         """A constant text, a path of the record, or a path with such a fallback."""
         if isinstance(node, ast.Constant):
             return type(node.value) is str
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "default":
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("default", "join"):
             return all(map(self._is_given, node.args))
         path = path_of(node)
         local = self.scope.find(path[0].id) if path else None
@@ -140,6 +146,8 @@ class Idioms(Emitter):
 
     def checked(self, value: ast.expr, test: Test, quick: Made, slow: Made) -> ast.expr | None:
         """`quick` where a value, computed once, passes the test, else `slow`; None where nothing can be held."""
+        if isinstance(value, ast.Name):
+            return ast.IfExp(test(value), quick(value), slow(value))
         held = self.held()
         if held is None:
             return None
@@ -160,20 +168,28 @@ class Idioms(Emitter):
         return Code(call("_f_date", value.expr), "text")
 
     def _call_ref(self, node: ast.Call) -> Code:
-        entity = node.args[0]
-        if not isinstance(entity, ast.Constant) or not isinstance(entity.value, str):
-            return self.asked(node)
-        table = self.unit.documents.setdefault(entity.value, f"_r{len(self.unit.documents)}")
+        return Code(self._looked_up(node, "documents", "_ref"), "object")
+
+    def _call_xref(self, node: ast.Call) -> Code:
+        return Code(self._looked_up(node, "counterparts", "_xref"), "text") if len(node.args) == 2 else self.asked(node)
+
+    def _looked_up(self, node: ast.Call, method: str, helper: str) -> ast.expr:
+        """A look into a table that the lookup gives once a run; what is no text goes the long way."""
+        kind = node.args[0]
+        if not isinstance(kind, ast.Constant) or not isinstance(kind.value, str):
+            return self.asked(node).expr
+        table = self.unit.asked.setdefault((method, kind.value), f"_r{len(self.unit.asked)}")
         key = self.emit(node.args[1])
 
         def found(code: ast.expr) -> ast.expr:
             return ast.Subscript(name(table), code, ast.Load())
 
         def asked(code: ast.expr) -> ast.expr:
-            return call("_ref", name("lookup"), ast.Constant(entity.value), code)
+            return call(helper, name("lookup"), ast.Constant(kind.value), code)
 
-        made = found(key.expr) if key.kind == "text" else self.checked(key.expr, _is_text, found, asked)
-        return Code(made or asked(key.expr), "object")
+        if key.kind == "text":
+            return found(key.expr)
+        return self.checked(key.expr, _is_text, found, asked) or asked(key.expr)
 
     def split(self, node: ast.expr, gross: ast.expr) -> tuple[ast.expr, ast.expr]:
         """The gross amount of a split_tax(), and the tax in it once it is held as `gross`."""

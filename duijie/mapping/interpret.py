@@ -19,7 +19,8 @@ from duijie.mapping.evaluate import Broken, Cell, Evaluator, Missing, Names, Not
 from duijie.mapping.expression import path_of, spot_of
 from duijie.mapping.faults import FieldError
 from duijie.mapping.findings import Spot
-from duijie.mapping.forms import Each, Flat, Form, Items, Named, Object, Parts, Value, form_text, needed
+from duijie.mapping.forms import Each, Flat, Form, Items, Named, Object, Parts, Settle, Value, form_text, needed
+from duijie.mapping.numbers import settle
 from duijie.mapping.runtime import Lookup
 from duijie.mapping.texts import each_of
 from duijie.mapping.values import Fault, charge
@@ -202,7 +203,20 @@ class Interpreter:
             inner.cells[form.alias] = cell
             self._element(form, inner, rule, made)
         self.loops -= 1
+        for one in form.settle:
+            self._settle(one, names, rule, made)
         return made
+
+    def _settle(self, one: Settle, names: Names, rule: Rule, made: list[Any]) -> None:
+        """The line that takes what the others miss of a total is told of once more, with the total as its rule."""
+        text = f"settle {one.name}: {one.total.value}"
+        own = Rule(f"{rule.field} settle {one.name}", one.spot, text)
+        evaluator = self.evaluator(self.world, names, self.loops)
+        total = self._told(own, evaluator, lambda: self._scalar(one.total, evaluator))
+        at = self._told(own, evaluator, lambda: settle(made, one.name, total, one.to))
+        if at >= 0:
+            told = Rule(f"{rule.field}[{at}].{one.name}", one.spot, text)
+            self.note(told, text, made[at][one.name], evaluator)
 
     def _element(self, form: Each, names: Names, rule: Rule, made: list[Any]) -> None:
         own = Rule(f"{rule.field}[{len(made)}]", form.spot, rule.text)

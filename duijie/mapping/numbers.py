@@ -21,6 +21,8 @@ def decimal(value: Any) -> Decimal:
     """The exact number of a number or numeric text. Raises Fault for anything else, floats included."""
     if type(value) is Decimal:
         number = value
+    elif type(value) is str and 3 < len(value) < 32 and value.strip(_DIGITS) == "." == value[-3:-2]:
+        return Decimal(value)
     elif type(value) is int or (type(value) is str and _NUMERIC(value)):
         number = Decimal(value)
     else:
@@ -129,6 +131,35 @@ def allocate(total: Any, weights: Any) -> list[Decimal]:
     winners = sorted(range(len(parts)), key=lambda at: (parts[at][1], at), reverse=True)[:rest]
     cents = [int(part) + (at in winners) for at, (part, _) in enumerate(parts)]
     return [Decimal(cent if whole > 0 else -cent).scaleb(-2) for cent in cents]
+
+
+def settle(lines: list[dict[str, Any]], field: str, total: Any, to: str = "last") -> int:
+    """Make a field of lines add up to a total: one line takes the difference 尾差. Returns which, -1 for none.
+
+    Rounding each line may miss a cent a line; more than that is no rounding and is refused.
+    """
+    for line in lines:
+        if type(line.get(field)) is not Decimal and type(line.get(field)) is not int:
+            raise Fault(
+                f"行字段 {field} 不是数字, 无法调整尾差", f"{field} of a line is no number to settle", line.get(field)
+            )
+    missed = number(total) - sum(line[field] for line in lines)
+    return tail(lines, field, missed, to) if missed else -1
+
+
+def tail(lines: list[dict[str, Any]], field: str, missed: Any, to: str) -> int:
+    """One line takes the cents that all miss. Returns which. Raises Fault for more than a cent a line."""
+    if abs(missed) > CENT * len(lines):
+        raise Fault(
+            f"明细 {field} 与合计相差 {missed}, 超过每行一分; 请核对合计与明细",
+            f"the lines' {field} miss their total by {missed}, more than a cent a line; check both",
+            missed,
+        )
+    at = len(lines) - 1
+    if to == "largest":
+        at = max(range(len(lines)), key=lambda each: (abs(lines[each][field]), each))
+    lines[at][field] += missed
+    return at
 
 
 def _cents(total: Any) -> int:

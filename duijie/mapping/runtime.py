@@ -24,6 +24,9 @@ class Lookup(Protocol):
     def ref(self, entity: str, key: str) -> Record | None:
         """The current canonical document, None when there is none yet."""
 
+    def counterparts(self, kind: str) -> Mapping[str, str]:
+        """Every counterpart by code: the same answers as `xref`, for the generated function."""
+
     def documents(self, entity: str) -> Mapping[str, Record]:
         """Every current document by key: the same answers as `ref`, for the generated function."""
 
@@ -180,6 +183,8 @@ HELPERS: dict[str, Any] = {
     "_div": numbers.divide,
     "_floordiv": numbers.floor_divide,
     "_mod": numbers.modulo,
+    "_settle": numbers.settle,
+    "_tail": numbers.tail,
     "_neg": numbers.minus,
     "_pos": numbers.number,
     "_money": numbers.MONEY,

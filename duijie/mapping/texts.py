@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from duijie import codec
-from duijie.mapping.values import LIST_LIMIT, LONG, TEXT_LIMIT, Fault, Said, charge, plain_number
+from duijie.mapping.values import LONG, TEXT_LIMIT, Fault, Said, charge, plain_number
 
 USUAL = "%Y-%m-%d %H:%M:%S"
 _NUMBERS = {int, Decimal}
@@ -50,8 +50,9 @@ def _string(value: Any) -> str:
     raise Fault("需要文本; 请先用 text() 转换", "a text is needed; convert with text() first", value)
 
 
-def join(separator: Any, *parts: Any) -> str:
+def join(separator: Any, *given: Any) -> str:
     """Texts joined; a single list stands for its elements."""
+    parts = given[0] if len(given) == 1 and type(given[0]) is list else given
     try:
         if len(parts) <= 16:
             joined: str = separator.join(parts)
@@ -62,8 +63,7 @@ def join(separator: Any, *parts: Any) -> str:
 
 
 def _joined(mark: str, parts: Sequence[Any]) -> str:
-    pieces = parts[0] if len(parts) == 1 and type(parts[0]) is list else parts
-    texts = [piece if type(piece) is str else text(piece) for piece in pieces]
+    texts = [piece if type(piece) is str else text(piece) for piece in parts]
     if sum(map(len, texts)) + len(mark) * len(texts) > TEXT_LIMIT:
         raise Fault("文本过长", f"the text is longer than {TEXT_LIMIT} characters", mark)
     return _string(mark.join(texts))
@@ -189,9 +189,7 @@ def first(values: Any, *fallback: Any) -> Any:
 
 def listed(values: Any) -> list[Any]:
     """A new list of the elements."""
-    if len(items(values)) > LIST_LIMIT:
-        raise Fault("列表过长", f"the list is longer than {LIST_LIMIT}", len(values))
-    return list(values)
+    return list(items(values))
 
 
 def every(values: Any) -> bool:

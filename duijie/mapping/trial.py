@@ -20,10 +20,18 @@ class StaticLookup:
     xrefs: Table[str, Table[Any, Any]] = field(default_factory=dict)
     refs: Table[str, Table[Any, Record]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        texts = {kind: {code: str(found) for code, found in rows.items()} for kind, rows in self.xrefs.items()}
+        object.__setattr__(self, "xrefs", texts)
+
     def xref(self, kind: str, code: str) -> str | None:
         """The counterpart of a code."""
-        found = self.xrefs.get(kind, {}).get(code)
-        return None if found is None else str(found)
+        found: str | None = self.xrefs.get(kind, {}).get(code)
+        return found
+
+    def counterparts(self, kind: str) -> Table[str, str]:
+        """All of a kind."""
+        return self.xrefs.get(kind, {})
 
     def documents(self, entity: str) -> Table[str, Record]:
         """All of an entity."""
@@ -31,7 +39,7 @@ class StaticLookup:
 
     def codes(self, kind: str, counterpart: str) -> list[str]:
         """The codes that stand for a counterpart."""
-        return [str(code) for code, found in self.xrefs.get(kind, {}).items() if str(found) == counterpart]
+        return [str(code) for code, found in self.xrefs.get(kind, {}).items() if found == counterpart]
 
     def ref(self, entity: str, key: str) -> Record | None:
         """A document."""

@@ -69,6 +69,7 @@ def _forms(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.builds(lambda f, w, e: {"fields": f, "when": w, "else": e}, fields, EXPRESSIONS, inner),
         st.builds(lambda e, f: {**e, "fields": f}, each, fields),
         st.builds(lambda e, v: {**e, "value": v}, each, inner),
+        st.builds(lambda e, f, t: {**e, "fields": {**f, "f": "e.q"}, "settle": {"f": t}}, each, fields, EXPRESSIONS),
         st.builds(lambda e, i, v: {**e, "flat": {**i, "value": v}}, each, each, inner),
         st.lists(inner, max_size=3),
         fields,

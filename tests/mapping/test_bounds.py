@@ -16,7 +16,7 @@ from duijie.mapping import MappingErrors, StaticLookup, load_mapping
 from duijie.mapping import mapping as mapping_module
 from tests.mapping.generated import EXPRESSIONS, FILE, FORMS, as_yaml
 
-METHODS = {"get", "append", "quantize", "documents", "__class__"}
+METHODS = {"get", "append", "quantize", "documents", "counterparts", "__class__"}
 BUDGET = 2_000
 PER_STEP = 200
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

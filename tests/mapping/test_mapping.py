@@ -171,7 +171,7 @@ def test_generated_source_is_python_with_a_line_for_each_field(compiled):
     lines = [line.strip() for line in mapping.python.splitlines()]
     assert "'a': _money[record['p']]," in lines
     assert "'c': record['q']," in lines
-    assert "_o['d'] = record['r']" in lines
+    assert "_o_2['d'] = record['r']" in lines
 
 
 def test_loading_is_cached_by_content(write):
@@ -216,6 +216,8 @@ def test_else_gives_another_value_or_object_where_when_does_not_hold(compiled):
     assert mapping.run({"x": 5}, NOTHING, {}) == {"a": 5, "b": {"c": 5}, "e": [5], "z": 1}
     assert mapping.run({"y": 6}, NOTHING, {}) == {"a": "none", "b": {"d": 1}, "e": [6], "z": 1}
     assert mapping.run({}, NOTHING, {}) == {"a": "none", "b": {}, "e": [0], "z": 1}
+    chain = compiled("a: {value: x, when: has(x), else: {value: y, when: has(y)}}\nz: 1")
+    assert [chain.run(each, NOTHING, {}) for each in ({"y": 2}, {})] == [{"a": 2, "z": 1}, {"z": 1}]
 
 
 def test_flat_puts_inner_lines_into_one_list_counted_through(compiled):
@@ -319,3 +321,51 @@ def test_totals_of_a_made_list_are_those_of_its_lines(compiled, price):
     else:
         with pytest.raises(FieldError):
             mapping.run(record, NOTHING, {})
+
+
+SETTLED = """\
+goods: {value: taxed.tax}
+lines:
+  each: xs
+  as: x
+  let: {part: 'split_tax(money(x), 0.13)'}
+  fields: {tax: part.tax, net: part.net, big: {value: true, when: part.gross > 100}}
+  settle: {tax: taxed.tax, net: taxed.net}
+all: {value: 'sum(1 for x in xs)'}
+"""
+
+
+def test_lines_settle_to_their_total_and_one_takes_the_cents(compiled):
+    mapping = compiled(SETTLED, "let: {taxed: 'split_tax(sum(money(x) for x in xs), 0.13)'}\n")
+    made = mapping.run({"xs": ["3.50", "200.00", "3.50", "3.50"]}, NOTHING, {})
+    assert [line["tax"] for line in made["lines"]] == [D("0.40"), D("23.01"), D("0.40"), D("0.41")]
+    assert [line["net"] for line in made["lines"]] == [D("3.10"), D("176.99"), D("3.10"), D("3.09")]
+    assert sum(line["tax"] for line in made["lines"]) == made["goods"]
+    assert mapping.run({"xs": []}, NOTHING, {})["lines"] == []
+
+
+def test_the_largest_line_may_take_the_cents(compiled):
+    mapping = compiled("l: {each: xs, as: x, fields: {n: money(x)}, settle: {n: {total: 6.01, to: largest}}}")
+    assert mapping.run({"xs": ["1", "3", "2"]}, NOTHING, {})["l"] == [{"n": D(1)}, {"n": D("3.01")}, {"n": D(2)}]
+
+
+def test_what_lines_miss_by_more_than_a_cent_each_is_no_rounding(compiled):
+    mapping = compiled("lines: {each: xs, as: x, fields: {n: money(x)}, settle: {n: money(total)}}")
+    with pytest.raises(FieldError, match=r"miss their total by 0\.03, more than a cent a line") as caught:
+        mapping.run({"xs": ["1", "2"], "total": "3.03"}, NOTHING, {})
+    assert caught.value.field == "lines settle n"
+    with pytest.raises(FieldError, match="miss their total"):
+        mapping.run({"xs": [], "total": "0.01"}, NOTHING, {})
+
+
+def test_explain_tells_which_line_took_the_cents_and_why(compiled):
+    mapping = compiled("lines: {each: xs, as: x, fields: {n: money(x)}, settle: {n: money(total)}}")
+    trail = {one.field: one for one in explain(mapping, {"xs": ["1", "2"], "total": "3.01"}, NOTHING, {})}
+    assert (trail["lines[1].n"].value, trail["lines[1].n"].rule) == (D("2.01"), "settle n: money(total)")
+    assert trail["lines[1].n"].reads == {"total": "3.01"}
+
+
+def test_totals_taken_after_settling_are_the_settled_ones(compiled):
+    lets = "let:\n  made: {each: xs, as: x, fields: {n: money(x)}, settle: {n: money(total)}}\n"
+    mapping = compiled("sum: sum(l.n for l in made)\nlines: made", lets)
+    assert mapping.run({"xs": ["1", "2"], "total": "3.01"}, NOTHING, {})["sum"] == D("3.01")

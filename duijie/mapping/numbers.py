@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Sequence
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
+from collections.abc import Callable
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from duijie.mapping.values import DIGIT_LIMIT, LIST_LIMIT, LONG, TEXT_LIMIT, Fault, charge
@@ -100,6 +100,16 @@ def exact(value: Any) -> Decimal:
     return value if type(value) is Decimal else Decimal(number(value))
 
 
+def floor(value: Any) -> int:
+    """The greatest whole number not above."""
+    return int(decimal(value).to_integral_value(ROUND_FLOOR))
+
+
+def ceil(value: Any) -> int:
+    """The least whole number not below."""
+    return int(decimal(value).to_integral_value(ROUND_CEILING))
+
+
 def split_tax(gross: Any, rate: Any) -> dict[str, Decimal]:
     """Tax out of a tax-inclusive amount: tax = round(gross·r/(1+r), 2) half-up, net = gross − tax.
 
@@ -116,21 +126,6 @@ def tax_in(gross: Any, rate: Any) -> Decimal:
     if not 0 <= share < 1:
         raise Fault("税率须在 0 与 1 之间, 例如 0.13", "a tax rate lies between 0 and 1, such as 0.13", rate)
     return _quantize(total * share / (1 + share), CENT)
-
-
-def allocate(total: Any, weights: Any) -> list[Decimal]:
-    """Money spread by weight, largest remainder first, equal remainders to the later line; the sum is exact."""
-    whole, shares = _cents(total), [_weight(weight) for weight in _listed(weights)]
-    base = sum(shares, Decimal(0))
-    if base == 0:
-        if whole == 0:
-            return [Decimal("0.00") for _ in shares]
-        raise Fault("权重合计为零, 无法分摊", "the weights add up to zero, nothing to allocate over", weights)
-    parts = [divmod(abs(whole) * share, base) for share in shares]
-    rest = abs(whole) - int(sum(part for part, _ in parts))
-    winners = sorted(range(len(parts)), key=lambda at: (parts[at][1], at), reverse=True)[:rest]
-    cents = [int(part) + (at in winners) for at, (part, _) in enumerate(parts)]
-    return [Decimal(cent if whole > 0 else -cent).scaleb(-2) for cent in cents]
 
 
 def settle(lines: list[dict[str, Any]], field: str, total: Any, to: str = "last") -> int:
@@ -160,26 +155,6 @@ def tail(lines: list[dict[str, Any]], field: str, missed: Any, to: str) -> int:
         at = max(range(len(lines)), key=lambda each: (abs(lines[each][field]), each))
     lines[at][field] += missed
     return at
-
-
-def _cents(total: Any) -> int:
-    exact = Decimal(number(total)).scaleb(2)
-    if exact != exact.to_integral_value():
-        raise Fault("待分摊金额不能有不足一分的尾数", "the amount to allocate must be whole cents", total)
-    return int(exact)
-
-
-def _weight(weight: Any) -> Decimal:
-    exact = Decimal(number(weight))
-    if exact < 0:
-        raise Fault("权重不能为负", "a weight must not be negative", weight)
-    return exact
-
-
-def _listed(value: Any) -> Sequence[Any]:
-    if type(value) is list:
-        return value
-    raise Fault("需要列表", "a list is needed", value)
 
 
 def add(left: Any, right: Any) -> Any:

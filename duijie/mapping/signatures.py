@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from duijie.mapping import numbers, texts
+from duijie.mapping import allocation, days, markup, numbers, patterns, texts, units, words
 
 Kind = Literal["text", "decimal", "integer", "number", "boolean", "list", "object", "split", "null", "any"]
 
@@ -40,13 +40,29 @@ FUNCTIONS: dict[str, Signature] = {
     "nfkc": Signature(1, 1, "text", texts.nfkc),
     "replace": Signature(3, 3, "text", texts.replace),
     "left": Signature(2, 2, "text", texts.left),
+    "right": Signature(2, 2, "text", words.right),
+    "pad": Signature(3, 3, "text", words.pad),
+    "length": Signature(1, 1, "integer", words.length),
+    "starts": Signature(2, 2, "boolean", words.starts),
+    "ends": Signature(2, 2, "boolean", words.ends),
+    "contains": Signature(2, 2, "boolean", words.contains),
     "split": Signature(2, 2, "list", texts.split),
+    "match": Signature(2, 2, "boolean", patterns.match),
+    "find": Signature(2, 3, "any", patterns.find),
+    "sub": Signature(3, 3, "text", patterns.sub),
+    "position": Signature(2, 2, "any", words.position, over=True),
     "money": Signature(1, 1, "decimal", numbers.money),
     "decimal": Signature(1, 1, "decimal", numbers.decimal),
     "round": Signature(2, 2, "decimal", numbers.round_half_up),
     "integer": Signature(1, 1, "integer", numbers.integer),
     "split_tax": Signature(2, 2, "split", numbers.split_tax),
-    "allocate": Signature(2, 2, "list", numbers.allocate, over=True),
+    "floor": Signature(1, 1, "integer", numbers.floor),
+    "ceil": Signature(1, 1, "integer", numbers.ceil),
+    "allocate": Signature(2, 3, "list", allocation.allocate, keywords=("tail",), over=True),
+    "explode": Signature(3, 3, "list", allocation.explode),
+    "convert": Signature(4, 5, "decimal", units.convert, keywords=("places",)),
+    "convert_price": Signature(4, 5, "decimal", units.convert_price, keywords=("places",)),
+    "rmb_words": Signature(1, 2, "text", words.rmb_words),
     "sum": Signature(1, 1, "number", texts.total, over=True),
     "min": Signature(1, None, "any", texts.smallest, over=True),
     "max": Signature(1, None, "any", texts.largest, over=True),
@@ -60,8 +76,15 @@ FUNCTIONS: dict[str, Signature] = {
     "date": Signature(1, 1, "text", texts.date),
     "format_date": Signature(2, 2, "text", texts.format_date),
     "epoch_ms": Signature(1, 1, "integer", texts.epoch_ms),
+    "add_days": Signature(2, 2, "text", days.add_days),
+    "add_months": Signature(2, 2, "text", days.add_months),
+    "month_start": Signature(1, 1, "text", days.month_start),
+    "month_end": Signature(1, 1, "text", days.month_end),
+    "days_between": Signature(2, 2, "integer", days.days_between),
     "json": Signature(1, 1, "text", texts.json_text),
     "parse_json": Signature(1, 1, "any", texts.parse_json),
+    "xml": Signature(2, 2, "text", markup.xml),
+    "parse_xml": Signature(1, None, "any", markup.parse_xml),
     "table": Signature(2, 3, "any"),
     "xref": Signature(2, 3, "any"),
     "xref_back": Signature(2, 2, "text"),

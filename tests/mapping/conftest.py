@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import indent
+from typing import Any
 
 import pytest
 
-from duijie.mapping import Mapping, load_mapping
+from duijie.mapping import Mapping, StaticLookup, load_mapping
 
 HEAD = "mapping: demo/thing.in\nfrom: {system: demo, stream: things}\nto: {system: demo, sink: things}\n"
 
@@ -33,3 +34,15 @@ def compiled(write: Callable[[str], Path]) -> Callable[..., Mapping]:
         return load_mapping(write(f"{more}fields:\n{indent(fields, '  ')}\n"))
 
     return load
+
+
+@pytest.fixture
+def value(compiled: Callable[..., Mapping]) -> Callable[..., Any]:
+    """The value of one expression over a record."""
+
+    def compute(expression: str, record: Any = None, more: str = "", lookup: Any = None, settings: Any = None) -> Any:
+        quoted = "'" + expression.replace("'", "''") + "'"
+        mapping = compiled(f"x: {quoted}", more)
+        return mapping.run(record or {}, lookup or StaticLookup(), settings or {})["x"]
+
+    return compute

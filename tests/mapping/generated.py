@@ -22,6 +22,20 @@ ONE = ["text", "money", "decimal", "integer", "trim", "upper", "abs", "count", "
 ONE += ["list", "date", "parse_json", "epoch_ms", "any", "max", "nfkc", "lower", "join"]
 TWO = ["split_tax", "round", "join", "left", "split", "allocate", "default", "first", "datetime", "format_date", "min"]
 TWO += ["table", "xref", "ref", "codes", "xref_back"]
+ONE += ["floor", "ceil", "length", "rmb_words", "month_start", "month_end", "parse_xml"]
+TWO += [
+    "right",
+    "starts",
+    "ends",
+    "contains",
+    "match",
+    "find",
+    "position",
+    "add_days",
+    "add_months",
+    "days_between",
+    "xml",
+]
 
 
 def _wider(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:

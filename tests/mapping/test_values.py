@@ -8,24 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duijie.mapping import FieldError, StaticLookup
-from duijie.mapping.numbers import allocate, divide, floor_divide, modulo, money, split_tax
+from duijie.mapping import FieldError
+from duijie.mapping.allocation import allocate
+from duijie.mapping.numbers import divide, floor_divide, modulo, money, split_tax
 from duijie.mapping.values import Fault
 
 D = Decimal
 CENTS = st.integers(-(10**12), 10**12).map(lambda cents: D(cents).scaleb(-2))
-
-
-@pytest.fixture
-def value(compiled):
-    """The value of one expression over a record."""
-
-    def compute(expression, record=None, more="", lookup=None, settings=None):
-        quoted = "'" + expression.replace("'", "''") + "'"
-        mapping = compiled(f"x: {quoted}", more)
-        return mapping.run(record or {}, lookup or StaticLookup(), settings or {})["x"]
-
-    return compute
 
 
 @pytest.mark.parametrize(

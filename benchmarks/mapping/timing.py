@@ -8,8 +8,6 @@ from statistics import median
 from time import process_time_ns
 from typing import Any
 
-from duijie.codec import Record
-
 Sweep = Callable[[list[Any]], None]
 Times = dict[str, list[float]]  # name → µs per record, one per round
 
@@ -24,16 +22,17 @@ def each(function: Callable[[Any], Any]) -> Sweep:
     return sweep
 
 
-def interleaved(sweeps: dict[str, Sweep], records: Callable[[str, int], list[Record]], rounds: int) -> Times:
+def interleaved(sweeps: dict[str, Sweep], records: Callable[[str, int], list[Any]], rounds: int) -> Times:
     """µs of CPU per record by contender and round; `records(name, round)` is asked outside the timing."""
     times: Times = {name: [] for name in sweeps}
     for number in range(rounds):
         for name, sweep in sweeps.items():
-            times[name].append(_timed(sweep, records(name, number)))
+            times[name].append(speed(sweep, records(name, number)))
     return times
 
 
-def _timed(sweep: Sweep, records: list[Record]) -> float:
+def speed(sweep: Sweep, records: list[Any]) -> float:
+    """µs of CPU per record of one sweep."""
     gc.collect()
     gc.disable()
     try:

@@ -79,7 +79,10 @@ $(UV): requirements/uv.txt
 
 .venv-bench/.ready: $(UV) requirements/bench.txt requirements/bench-jsonata.txt
 	@test -x .venv-bench/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-bench
-	@$(INSTALL) --python .venv-bench/bin/python --compile-bytecode -r requirements/bench.txt
+	@$(INSTALL) --python .venv-bench/bin/python --no-build --compile-bytecode -r requirements/bench.txt 2>/dev/null \
+		|| for pin in $$(sed -nE 's/^([a-z0-9.-]+==[^ ]+).*/\1/p' requirements/bench.txt); do \
+			$(INSTALL) --python .venv-bench/bin/python --no-build --no-deps -c requirements/bench.txt $$pin 2>/dev/null \
+				|| echo "$$pin has no wheel for this Python and is left out"; done
 	@$(INSTALL) --python .venv-bench/bin/python --no-deps --target .venv-bench/jsonata-python -r requirements/bench-jsonata.txt
 	@touch $@
 

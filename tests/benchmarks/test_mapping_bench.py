@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import jsonschema_rs
 import pytest
 
 from benchmarks.mapping import ours
@@ -13,6 +14,7 @@ from benchmarks.mapping.orders import orders
 from duijie import codec
 from duijie.mapping import load_mapping, run_tests
 
+SCHEMA = ours.FILE.with_name("order.schema.json")
 ORDERS = [codec.decode(codec.encode(order)) for order in orders(200, seed=7)]
 
 
@@ -68,3 +70,9 @@ def test_an_order_may_have_any_number_of_lines(lines: int) -> None:
     result = hand(order)
     assert len(result["lines"]) == lines
     assert sum(line["tax"] for line in result["lines"]) == result["tax"]
+
+
+def test_every_result_keeps_to_the_schema_that_the_chain_checks() -> None:
+    validator = jsonschema_rs.validator_for(codec.decode(SCHEMA.read_bytes()), validate_formats=True)
+    for order in orders(500, seed=9):
+        assert [error.message for error in validator.iter_errors(hand(order))] == []

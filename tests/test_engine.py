@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import select
 
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError, CredentialError, MappingError
+from duijie.connect.errors import ConfigError, CredentialError, MappingError, UnmappedCode
 from duijie.engine import ROOT, Engine
 from duijie.flow import Flow, load_flow, load_flows
-from duijie.journal import Journal, documents
-from duijie.journal.tables import alert, incident, run, work_item
+from duijie.journal import Journal, documents, inbox, work
+from duijie.journal.inbox import Source
+from duijie.journal.tables import alert, incident, message, run, work_item
 from sandbox.kit import Fault
 from sandbox.serve import Running
 from sandbox.store import Store
@@ -119,6 +120,28 @@ def test_an_unknown_stream_names_those_there_are(kept: Journal, tmp_path: Path, 
     wrong = load_flow(path)
     with pytest.raises(ConfigError, match="material, inventory, sal_order"):
         engine(kept, psi).run(wrong, wrong.step("pull"))
+
+
+def test_what_waited_for_a_product_goes_when_it_arrives_even_while_another_flow_file_is_wrong(
+    kept: Journal, flow: Flow, psi: Connection, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(ROOT / "mappings", root / "mappings")
+    (root / "dags" / "flows").mkdir(parents=True)
+    (root / "dags" / "flows" / "wrong.yaml").write_text("flow: wrong", encoding="utf-8")
+    inbox.store(kept, Source("psi", "material"), "number", [{"number": "X1"}])
+    with kept.writing() as tx:
+        inbox.settle(tx, [1], "blocked", "m", "档案缺失")
+        finding = work.finding_for(UnmappedCode("product", "A1", what="document"), "")
+        work.open_item(tx, kept, "products", finding, [("product", "X1", 0)])
+        missing = work.finding_for(UnmappedCode("product", "A9", what="document"), "")
+        work.open_item(tx, kept, "products", missing, [("product", "X2", 0)])
+    engine(kept, psi, root).run(flow, flow.step("pull"))
+    with kept.reading() as tx:
+        state = tx.execute(select(message.c.state).where(message.c.key == "X1")).scalar_one()
+        notes = list(tx.execute(select(work_item.c.resolution).order_by(work_item.c.id)).scalars())
+    assert state == "new"
+    assert notes == ["duijie 档案已到, 放行 报文 1, 等待流程下次运行", ""]
 
 
 class TestFlowFiles:

@@ -42,7 +42,16 @@ def post(client: TestClient, path: str, **form: str) -> str:
 class TestTheList:
     def test_it_has_count_money_flows_name_and_what_to_do(self, ops: TestClient) -> None:
         shown = ops.get("/codes").text
-        for words in ("S09", "天猫旗舰店", "113.00", "orders", "缺档案", "档案拉取到后自动放行", "客户 · 金蝶AI星辰"):
+        for words in (
+            "S09",
+            "天猫旗舰店",
+            "113.00",
+            "orders",
+            "缺档案",
+            "档案拉取到后自动放行",
+            "客户 · 金蝶AI星辰",
+            "首尾有空格",
+        ):
             assert words in shown
         assert HOSTILE not in shown
 

@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says what else the machine does, not whether it is right.
+settings.register_profile("duijie", deadline=None)
+settings.load_profile("duijie")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

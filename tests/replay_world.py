@@ -79,6 +79,7 @@ steps:
 DELIVER = """
   - {verb: deliver, name: send, connection: target, sink: order, entity: sales_order, mapping: target/order.out}
 """
+SENT_TO_PSI = DELIVER.replace("connection: target, sink: order", "connection: psi, sink: sales_order")
 
 
 class World:

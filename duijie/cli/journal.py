@@ -8,7 +8,7 @@ import typer
 from sqlalchemy import func, select
 
 from duijie.cli.output import AsJson, show, told
-from duijie.journal import Journal, documents
+from duijie.journal import Journal, documents, trace
 from duijie.journal.tables import delivery, delivery_event, incident, message
 
 app = typer.Typer(no_args_is_help=True)
@@ -78,6 +78,29 @@ def incidents(
         for r in found
     ]
     show(rows, as_json, "已自愈的异常")
+
+
+@app.command()
+@told
+def replays(
+    last: Annotated[int, typer.Option(help="How many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Replays: who, when, why, what was asked for, what came of it."""
+    rows = [
+        {
+            "编号": one.id,
+            "开始": one.started_at.isoformat(timespec="seconds"),
+            "结束": one.ended_at.isoformat(timespec="seconds") if one.ended_at else "未完成",
+            "谁": one.who,
+            "数据流": f"{one.flow}: {one.stream}",
+            "条件": one.wanted,
+            "原因": one.why,
+            "结果": ", ".join(f"{word} {number}" for word, number in one.counts.items() if number),
+        }
+        for one in trace.replays(Journal.open(), last)
+    ]
+    show(rows, as_json, "重放记录")
 
 
 @app.command()

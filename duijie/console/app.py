@@ -12,13 +12,24 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from duijie.console import code_pages, door, faults, overview, pages, report_pages, security, trace_pages, work_pages
+from duijie.console import (
+    code_pages,
+    door,
+    faults,
+    overview,
+    pages,
+    replay_pages,
+    report_pages,
+    security,
+    trace_pages,
+    work_pages,
+)
 from duijie.console.site import HERE, Site
 from duijie.journal import Journal
 
 ROOT = HERE.parent.parent
 SESSION_SECONDS = 12 * 3600
-MODULES = (door, overview, trace_pages, work_pages, code_pages, pages, report_pages)
+MODULES = (door, overview, trace_pages, work_pages, code_pages, replay_pages, pages, report_pages)
 
 
 def create_app(journal_url: str | None = None, root: Path = ROOT) -> FastAPI:

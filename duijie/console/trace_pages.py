@@ -43,7 +43,7 @@ def _pieces(routes: APIRouter, site: Site) -> None:
             raise HTTPException(404, "没有这张单据")
         found, raw, mapping = detail
         shown = _shown(mask_record(found.body)), _shown(mask_record(raw)) if raw else ""
-        return site.page(request, "document.html", body=shown[0], raw=shown[1], mapping=mapping)
+        return site.page(request, "document.html", id=document_id, body=shown[0], raw=shown[1], mapping=mapping)
 
     @routes.get("/delivery/{delivery_id}")
     def delivery(request: Request, delivery_id: int) -> Response:

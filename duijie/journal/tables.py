@@ -106,6 +106,8 @@ document = Table(
     Column("created_at", Utc, nullable=False),
     UniqueConstraint("entity", "key", "version", name="document_version"),
     Index("document_current", "entity", "current", "id"),
+    Index("document_by_key", "entity", "key", "current"),
+    Index("document_by_message", "message_id"),
 )
 
 delivery = Table(
@@ -135,6 +137,7 @@ delivery = Table(
     Index("delivery_due", "sink", "state", "due_at"),
     Index("delivery_by_key", "sink", "key", "id"),
     Index("delivery_by_document", "document_id"),
+    Index("delivery_of", "entity", "key"),
 )
 
 delivery_event = Table(

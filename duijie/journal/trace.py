@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import insert, select, update
 
 from duijie import codec
 from duijie.journal.journal import Journal
@@ -43,7 +43,18 @@ def count(tx: Transaction, row_id: int, counts: Mapping[str, int]) -> None:
     tx.execute(update(replay).where(replay.c.id == row_id).values(counts=codec.encode_ordered(dict(counts)).decode()))
 
 
-def replays(journal: Journal, limit: int = 50) -> Sequence[Row[Any]]:
+@dataclass(frozen=True)
+class Replayed(Trace):
+    """A replay that was begun; without an end it is under way or was cut off."""
+
+    id: int
+    started_at: datetime
+    ended_at: datetime | None
+    counts: dict[str, int]
+
+
+def replays(journal: Journal, limit: int = 50) -> list[Replayed]:
     """The newest replays."""
+    query = select(replay).order_by(replay.c.id.desc()).limit(limit)
     with journal.reading() as tx:
-        return tx.execute(select(replay).order_by(replay.c.id.desc()).limit(limit)).all()
+        return [Replayed(**{**row, "counts": codec.decode(row["counts"])}) for row in tx.execute(query).mappings()]

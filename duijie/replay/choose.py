@@ -12,7 +12,7 @@ from sqlalchemy import Connection as Transaction
 
 from duijie.connect.errors import ConfigError
 from duijie.journal import Journal, deliveries
-from duijie.journal.inbox import COLUMNS, REREAD, Message, is_last
+from duijie.journal.inbox import COLUMNS, REREAD, Message, Source, is_last
 from duijie.journal.tables import delivery, document, message, work_item, work_item_record
 from duijie.replay.routes import Route
 
@@ -77,6 +77,14 @@ def batches(journal: Journal, route: Route, wanted: Wanted) -> Iterator[list[Cho
             return
         yield [Chosen(Message(*row[:-1]), row.state) for row in rows]
         after = rows[-1].id
+
+
+def origin(journal: Journal, document_id: int) -> Source | None:
+    """The stream by which a document came in; None where it was made of other documents."""
+    query = select(message.c.connection, message.c.stream).join(document, document.c.message_id == message.c.id)
+    with journal.reading() as tx:
+        row = tx.execute(query.where(document.c.id == document_id)).first()
+    return Source(*row) if row else None
 
 
 def still_last(tx: Transaction, chosen: list[Chosen]) -> set[int]:

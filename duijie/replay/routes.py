@@ -61,6 +61,18 @@ class Routes:
                 found.setdefault(source, self._route(name, source, step))
         return list(found.values())
 
+    def reading(self, source: Source) -> Route:
+        """The route of a stream. Raises ConfigError when no flow reads it."""
+        for name, flow in self.flows.items():
+            for step in flow.steps:
+                if isinstance(step, (Pull, Poll)) and Source(step.connection, step.stream) == source:
+                    return self._route(name, source, step)
+        raise ConfigError(
+            f"没有流程再读取 {source.connection} 的数据流 {source.stream}",
+            en=f"no flow reads {source.connection}/{source.stream}",
+            where=source.stream,
+        )
+
     def _route(self, name: str, source: Source, step: Pull | Poll) -> Route:
         mapping = load_mapping(self._root / "mappings" / f"{step.mapping}.yaml")
         return Route(name, source, mapping, str(mapping.target.get("entity", "")), step.settings)

@@ -27,11 +27,12 @@ def mask_text(text: str, secrets: Iterable[str]) -> str:
 def mask_record(value: Any) -> Any:
     """A copy of a JSON-like value whose secret-named fields are masked."""
     if isinstance(value, dict):
-        return {key: MASK if _is_secret(str(key)) and item else mask_record(item) for key, item in value.items()}
+        return {key: MASK if is_secret(str(key)) and item else mask_record(item) for key, item in value.items()}
     return [mask_record(item) for item in value] if isinstance(value, list) else value
 
 
-def _is_secret(name: str) -> bool:
+def is_secret(name: str) -> bool:
+    """Whether a field of this name holds a secret."""
     flat = name.lower().replace("_", "").replace("-", "")
     return flat in WHOLE or any(word in flat for word in WORDS)
 

@@ -16,6 +16,7 @@ from duijie.console import (
     code_pages,
     door,
     faults,
+    lab,
     overview,
     pages,
     replay_pages,
@@ -29,7 +30,7 @@ from duijie.journal import Journal
 
 ROOT = HERE.parent.parent
 SESSION_SECONDS = 12 * 3600
-MODULES = (door, overview, trace_pages, work_pages, code_pages, replay_pages, pages, report_pages)
+MODULES = (door, overview, trace_pages, work_pages, code_pages, replay_pages, pages, report_pages, lab)
 
 
 def create_app(journal_url: str | None = None, root: Path = ROOT) -> FastAPI:

@@ -73,6 +73,8 @@ class Guard:
         response = await self._answer(request, following)
         is_static = request.url.path.startswith(STATIC)
         response.headers.update(HEADERS if is_static else {**HEADERS, **FRESH})
+        if nonce := getattr(request.state, "style_nonce", ""):
+            response.headers["Content-Security-Policy"] += f"; style-src 'self' 'nonce-{nonce}'"
         return response
 
     async def _answer(self, request: Request, following: Next) -> Response:

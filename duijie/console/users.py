@@ -1,7 +1,7 @@
 """Who may see the console: a JSON file of names, argon2 hashes and roles, readable by its owner only.
 
 The file is named by DUIJIE_CONSOLE_USERS (default DUIJIE_HOME/users.json). Roles: engineer and ops may act on work
-items, finance too, viewer only reads.
+items, finance too, viewer only reads; 映射实验室 is the engineer's.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from duijie.connect.services import home, write_private
 ROLES = ("engineer", "ops", "finance", "viewer")
 ACTING = ("engineer", "ops", "finance")
 SHORTEST_PASSWORD = 8
+MAPPING = ("engineer",)
 _hasher = PasswordHasher()
 _NOBODY = _hasher.hash("nobody's password, so that an unknown name takes as long as a wrong password")
 
@@ -42,6 +43,11 @@ class User:
     def may_act(self) -> bool:
         """Whether the role may change anything."""
         return self.role in ACTING
+
+    @property
+    def may_map(self) -> bool:
+        """Whether the role writes mappings and may try them on recorded records."""
+        return self.role in MAPPING
 
 
 def default_path() -> Path:

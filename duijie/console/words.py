@@ -19,7 +19,9 @@ NAVIGATION = (
     ("/reconcile", "对账"),
     ("/report", "日报"),
     ("/alerts", "告警"),
+    ("/lab", "映射实验室"),
 )
+FOR_ENGINEERS = ("/lab",)
 ENTITIES = {
     "sales_order": "销售订单",
     "sales_refund": "退款",

@@ -80,7 +80,7 @@ def _trouble(kept: Journal) -> None:
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The users file, hashed once: argon2 takes its time on purpose."""
     path = tmp_path_factory.mktemp("people") / "users.json"
-    for name, role in (("ops", "ops"), ("look", "viewer")):
+    for name, role in (("ops", "ops"), ("look", "viewer"), ("eng", "engineer")):
         add_user(path, name, PASSWORD, role, f"{name} 某人")
     return path
 
@@ -119,4 +119,10 @@ def form_token(page: str) -> str:
 @pytest.fixture
 def ops(anybody: TestClient) -> TestClient:
     assert log_in(anybody, "ops") == 303
+    return anybody
+
+
+@pytest.fixture
+def engineer(anybody: TestClient) -> TestClient:
+    assert log_in(anybody, "eng") == 303
     return anybody

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form, HTTPException
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from duijie import codec
 from duijie.codec import Record
-from duijie.console import faults, lab_samples, people, words
+from duijie.console import lab_samples, people, words
 from duijie.console.lab_run import Job, Trial
 from duijie.console.lab_samples import Place
 from duijie.console.lab_words import vocabulary
@@ -29,8 +29,8 @@ from duijie.journal.samples import Sample
 
 LARGEST_TEXT = 64 * 1024
 LARGEST_RECORD = 512 * 1024
-ONLY_ENGINEERS = "映射实验室只对工程师开放"
 Text = Annotated[str, Form()]
+Answer = Callable[[str, str, str], Any]
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -55,33 +55,41 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 def router(site: Site) -> APIRouter:
-    """/lab and what its page asks for while one types."""
-    routes = APIRouter()
-    _reading(routes, site)
-    _trying(routes, site, Workbench())
+    """/lab and what its page asks for while one types, for engineers only."""
+    routes = APIRouter(dependencies=[Depends(_engineers_only)])
+    bench = Workbench()
+    _reading(routes, site, bench)
+    _trying(routes, site, bench)
     return routes
 
 
-def _reading(routes: APIRouter, site: Site) -> None:
+def _engineers_only(request: Request) -> None:
+    if not request.state.user.may_map:
+        raise HTTPException(403, "映射实验室只对工程师开放")
+
+
+def _reading(routes: APIRouter, site: Site, bench: Workbench) -> None:
     @routes.get("/lab")
     def lab(request: Request, mapping: str = "") -> Response:
-        if not request.state.user.may_map:
-            return faults.refuse(site, request, 403, ONLY_ENGINEERS)
+        bench.warm()
         request.state.style_nonce = secrets.token_urlsafe(16)
         shown = {"files": lab_samples.listed(site.root), "chosen": mapping, "nonce": request.state.style_nonce}
         return site.page(request, "lab.html", **shown)
 
     @routes.get("/lab/words")
-    def known(request: Request) -> Response:
-        return JSONResponse(vocabulary(site.root)) if request.state.user.may_map else faults.refuse(site, request, 403, ONLY_ENGINEERS)
+    def known() -> Response:
+        return JSONResponse(vocabulary(site.root))
 
     @routes.get("/lab/file")
-    def file(request: Request, mapping: str = "") -> Response:
-        if not request.state.user.may_map:
-            return faults.refuse(site, request, 403, ONLY_ENGINEERS)
-        if (path := lab_samples.find(site.root, mapping)) is None:
-            return PlainTextResponse("没有这个映射文件", 404)
-        return JSONResponse(_file(site, path, mapping))
+    def file(mapping: str = "") -> Response:
+        return JSONResponse(_file(site, _found(site, mapping), mapping))
+
+
+def _found(site: Site, mapping: str) -> Path:
+    """The file of a mapping. Raises HTTPException unless it is one of those listed."""
+    if (path := lab_samples.find(site.root, mapping)) is None:
+        raise HTTPException(404, "没有这个映射文件, 请刷新页面")
+    return path
 
 
 def _file(site: Site, path: Path, name: str) -> Record:
@@ -102,40 +110,36 @@ def _file(site: Site, path: Path, name: str) -> Record:
 
 def _trying(routes: APIRouter, site: Site, bench: Workbench) -> None:
     @routes.post("/lab/run")
-    async def run(
-        request: Request, mapping: Text, text: Text = "", sample: Text = "", record: Text = "", answers: Text = ""
-    ) -> Response:
-        if not request.state.user.may_map:
-            return faults.refuse(site, request, 403, ONLY_ENGINEERS)
+    async def run(mapping: Text, text: Text = "", sample: Text = "", record: Text = "", answers: Text = "") -> Response:
         if len(text) > LARGEST_TEXT or max(len(record), len(answers)) > LARGEST_RECORD:
-            return PlainTextResponse(f"映射超过 {LARGEST_TEXT // 1024} KB 或样例超过 {LARGEST_RECORD // 1024} KB", 413)
+            largest = f"映射至多 {LARGEST_TEXT // 1024} KB, 样例至多 {LARGEST_RECORD // 1024} KB"
+            raise HTTPException(413, f"内容过大: {largest}")
         asked = Asked(mapping, text, sample, record, answers)
-        prepared = await run_in_threadpool(_prepared, site, asked)
-        if isinstance(prepared, Response):
-            return prepared
-        job, answer, hidden = prepared
+        job, answer, hidden = await run_in_threadpool(_prepared, site, asked)
         if (trial := await bench.run(job, answer)) is None:
-            return PlainTextResponse("正在试算的人太多, 请稍候", 503)
+            raise HTTPException(503, "正在试算的人太多, 请稍候再改")
         return Response(await run_in_threadpool(_shown, trial, hidden), media_type="application/json")
 
 
-Answer = Callable[[str, str, str], Any]
-
-
-def _prepared(site: Site, asked: Asked) -> tuple[Job, Answer, list[Any]] | Response:
+def _prepared(site: Site, asked: Asked) -> tuple[Job, Answer, list[Any]]:
     """The job, who answers its look-ups, and the recorded values whose private texts the answer must not show."""
-    if (path := lab_samples.find(site.root, asked.mapping)) is None:
-        return PlainTextResponse("没有这个映射文件", 404)
+    path = _found(site, asked.mapping)
     place = lab_samples.place_of(site.root, asked.mapping)
-    taken = None
-    if asked.number is not None and not asked.is_test:
-        if (taken := lab_samples.sample(site.journal, place, asked.number)) is None:
-            return PlainTextResponse("日志库中没有这条记录, 请另选样例", 404)
-        if len(taken.body) > LARGEST_RECORD:
-            return PlainTextResponse(f"这条记录超过 {LARGEST_RECORD // 1024} KB, 不能试算", 413)
+    taken = None if asked.is_test else _taken(site, place, asked.number)
     hidden: list[Any] = []
     job = _job(site, asked, path, place, taken, hidden)
     return job, _answering(site, place, taken, hidden), hidden
+
+
+def _taken(site: Site, place: Place, number: int | None) -> Sample | None:
+    """The recorded sample that was asked for. Raises HTTPException where there is none or it is too large."""
+    if number is None:
+        return None
+    if (taken := lab_samples.sample(site.journal, place, number)) is None:
+        raise HTTPException(404, "日志库中没有这条记录, 请另选样例")
+    if len(taken.body) > LARGEST_RECORD:
+        raise HTTPException(413, f"这条记录超过 {LARGEST_RECORD // 1024} KB, 不能试算")
+    return taken
 
 
 def _job(site: Site, asked: Asked, path: Path, place: Place, taken: Sample | None, hidden: list[Any]) -> Job:

@@ -29,7 +29,7 @@ DEEPEST = 64
 EXPLAINED = 3000
 DIFFERENCES = 500
 LONGEST_VALUE = 300
-LONGEST_RESULT = 2_000_000
+LONGEST_RESULT = 1_000_000
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -146,10 +146,10 @@ def _run(trial: Trial, mapping: FieldMapping, job: Job, record: Record, lookup: 
         return
     if result is None:
         trial.skipped = True
-    trial.result = pretty(result)
-    if len(trial.result) > LONGEST_RESULT:
-        trial.result, trial.problem = "", f"结果超过 {LONGEST_RESULT:,} 字, 不显示"
+    if len(codec.encode(result)) > LONGEST_RESULT:
+        trial.problem = f"结果超过 {LONGEST_RESULT:,} 字节, 不显示"
         return
+    trial.result = pretty(result)
     trial.trail = [_provenance(one) for one in trail[:EXPLAINED]]
     trial.trail_cut = len(trail) > EXPLAINED
     documents = mapping.documents(record, lookup, settings)
@@ -200,7 +200,7 @@ def parsed(text: str, what: str) -> Record:
 
 def depth(value: Any) -> int:
     """How deep objects and lists are nested; counted without recursion."""
-    level, deep = [value], 0
+    level, deep = [value] if isinstance(value, dict | list) else [], 0
     while level:
         level = [
             below

@@ -1,4 +1,4 @@
-"""Names, telephone numbers, addresses and secrets of recorded messages, hidden before a page shows them or their result.
+"""Names, telephone numbers, addresses and secrets of recorded messages, hidden before pages show them or their result.
 
 They are found by the names of fields and hidden by value, so that they stay hidden wherever a rule put them. This keeps
 them from being looked at and copied in passing; it is no wall against an engineer, who may write any rule.

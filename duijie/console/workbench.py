@@ -13,7 +13,8 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from queue import SimpleQueue
+from queue import LifoQueue
+from threading import Thread
 from typing import Any
 
 import msgspec
@@ -31,12 +32,14 @@ WAITING = 8
 JOBS = 500
 MEMORY = 1 << 30
 Answer = Callable[[str, str, str], Any]
+EMPTY = Job("empty.in.yaml", "", "")
 
 
 class Worker:
     """One process, started at its first job and again after it was ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int = MEMORY) -> None:
+        self._memory = memory
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
         self._jobs = 0
@@ -79,7 +82,7 @@ class Worker:
     def _start(self) -> Connection:
         context = get_context("spawn")
         mine, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs,), daemon=True)
+        self._process = context.Process(target=serve, args=(theirs, self._memory), daemon=True)
         self._process.start()
         theirs.close()
         if mine.poll(STARTING_SECONDS):
@@ -93,9 +96,13 @@ class Workbench:
     def __init__(self, slots: int = SLOTS, seconds: float = SECONDS) -> None:
         self._limiter = CapacityLimiter(slots)
         self._seconds = seconds
-        self._idle: SimpleQueue[Worker] = SimpleQueue()
+        self._idle: LifoQueue[Worker] = LifoQueue()
         for _ in range(slots):
             self._idle.put(Worker())
+
+    def warm(self) -> None:
+        """Start a worker in the background, so that the first job finds it ready."""
+        Thread(target=self._run, args=(EMPTY, _nothing), daemon=True).start()
 
     async def run(self, job: Job, answer: Answer) -> Trial | None:
         """Run a job; None when too many wait already."""
@@ -111,10 +118,14 @@ class Workbench:
             self._idle.put(worker)
 
 
-def serve(pipe: Connection) -> None:
+def _nothing(*_: str) -> None:
+    """No job was asked anything."""
+
+
+def serve(pipe: Connection, memory: int) -> None:
     """A worker's life: jobs until the console is gone."""
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     with contextlib.suppress(EOFError, KeyboardInterrupt):
         pipe.send_bytes(b"ready")
         while True:

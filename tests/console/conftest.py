@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import threading
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import uvicorn
 from sqlalchemy import insert
 from starlette.testclient import TestClient
 
@@ -17,12 +21,25 @@ from duijie.journal import Journal, deliveries, documents, inbox, work
 from duijie.journal.deliveries import Change
 from duijie.journal.inbox import Source
 from duijie.journal.tables import comparison, difference, incident, run
+from sandbox.serve import free_ports
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PASSWORD = "ein gutes Passwort"
 ORDER = "taobao:S01:3204086667211110000"
 VOUCHER = "sale:S01:2026-11-11:1"
 HOSTILE = "<script>alert(1)</script>"
 TOKEN = "geheimer-token-1"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def _order(kept: Journal) -> None:
@@ -126,3 +143,33 @@ def ops(anybody: TestClient) -> TestClient:
 def engineer(anybody: TestClient) -> TestClient:
     assert log_in(anybody, "eng") == 303
     return anybody
+
+
+@pytest.fixture
+def url(kept: Journal, tmp_path: Path) -> Iterator[str]:
+    port = free_ports(1)[0]
+    app = create_app(f"sqlite:///{tmp_path / 'journal.db'}")
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        threading.Event().wait(0.02)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def page(chromium: str) -> Iterator[Page]:
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        opened = browser.new_page(viewport={"width": 1440, "height": 900}, locale="zh-CN")
+        yield opened
+        browser.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    return Path(os.environ.get("DUIJIE_SCREENSHOTS", tmp_path))

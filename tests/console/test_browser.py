@@ -5,58 +5,14 @@ Screenshots go to a temporary folder, or to the one DUIJIE_SCREENSHOTS names.
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from duijie.console.app import create_app
-from duijie.journal import Journal
-from sandbox.serve import free_ports
 from tests.console.conftest import ORDER, PASSWORD, VOUCHER
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture
-def url(kept: Journal, tmp_path: Path) -> Iterator[str]:
-    port = free_ports(1)[0]
-    app = create_app(f"sqlite:///{tmp_path / 'journal.db'}")
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        threading.Event().wait(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(10)
-
-
-@pytest.fixture
-def page(chromium: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        opened = browser.new_page(viewport={"width": 1440, "height": 900}, locale="zh-CN")
-        yield opened
-        browser.close()
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return Path(os.environ.get("DUIJIE_SCREENSHOTS", tmp_path))
 
 
 def test_a_day_at_the_console(page: Page, url: str, pictures: Path) -> None:

@@ -53,18 +53,16 @@ async function open(name) {
   fill(editors.mapping, file.text);
   now.recorded = file.recorded;
   now.offered = null;
-  at("sample").value = "";
-  offer(["第一个测试"]);
+  offer(["第一个测试"], "test:0");
   history.replaceState(null, "", `/lab?mapping=${encodeURIComponent(name)}`);
   await run();
 }
 
 // The samples to choose from; the chosen one stays chosen. Before the first answer the tests are not known yet.
-function offer(names) {
+function offer(names, chosen = at("sample").value) {
   if (now.offered === names.join("\n")) return;
   now.offered = names.join("\n");
   const list = at("sample");
-  const chosen = list.value;
   const group = (label, options) => options.length ? [element("optgroup", { label }, ...options)] : [];
   const option = (value, words) => element("option", { value }, words);
   list.replaceChildren(

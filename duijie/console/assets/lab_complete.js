@@ -96,14 +96,18 @@ function inFlow(text, path) {
 
 // Walks a JSON Schema by keys: every alternative of anyOf, oneOf, allOf, if/then/else counts; lists are passed through.
 function walker(root) {
-  const deref = (node) => (node.$ref ? { ...node.$ref.split("/").slice(1).reduce((at, key) => at[key], root),
-    description: node.description ?? node.$ref.split("/").slice(1).reduce((at, key) => at[key], root).description,
-    name: node.$ref } : node);
-  const expand = (node) => {
+  const deref = (node) => {
+    if (!node.$ref) return node;
+    const meant = node.$ref.split("/").slice(1).reduce((at, key) => at[key], root);
+    return { ...meant, description: node.description ?? meant.description, name: node.$ref };
+  };
+  const expand = (node, above = []) => {
+    if (above.includes(node.$ref)) return [];
     const flat = deref(node);
+    const seen = node.$ref ? [...above, node.$ref] : above;
     const below = [flat.anyOf, flat.oneOf, flat.allOf].flatMap((many) => many ?? []);
     below.push(...[flat.then, flat.else, flat.items].filter((one) => one && typeof one === "object"));
-    return [flat, ...below.flatMap(expand)];
+    return [flat, ...below.flatMap((one) => expand(one, seen))];
   };
   const step = (nodes, key) => nodes.flatMap((node) => {
     if (node.properties?.[key]) return expand(node.properties[key]);

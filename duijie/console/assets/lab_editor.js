@@ -55,7 +55,7 @@ function onTyping(told) {
 
 export function mappingEditor(parent, nonce, source, told) {
   return editor(parent, nonce, "映射 (YAML)", [
-    yaml(), history(), closeBrackets(), lintGutter(), autocompletion({ override: [source] }), onTyping(told),
+    yaml(), history(), closeBrackets(), lintGutter(), autocompletion({ override: [source] }), onTyping(told), EditorView.lineWrapping,
   ]);
 }
 

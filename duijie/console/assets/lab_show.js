@@ -26,7 +26,7 @@ export function showTests(panel, tests, jump, take) {
     element("td", { class: one.passed ? "lab-passed" : "lab-failed" }, one.passed ? "通过" : "未通过"),
     element("td", {}, link(one.name, () => jump(one.line, 1)), ...one.differences.map((text) => element("div", { class: "lab-failed" }, text))),
     element("td", {}, link("用作样例", () => take(number)))));
-  panel.replaceChildren(rows.length ? element("table", { class: "lab-table" }, element("tbody", {}, ...rows))
+  panel.replaceChildren(rows.length ? element("table", { class: "lab-table lab-tests" }, element("tbody", {}, ...rows))
     : element("p", { class: "text-secondary" }, "文件里没有测试 (tests)"));
 }
 
@@ -46,16 +46,26 @@ export function showChanges(panel, trial) {
     rows.length ? element("table", { class: "lab-table" }, element("thead", {}, head), element("tbody", {}, ...rows)) : "");
 }
 
-// The field of the JSON text at a place, as rules name it: lines[0].gross.
+// The field of the JSON text at a place, as rules name it: lines[0].gross. Beside a field, the one that its line begins.
 export function fieldAt(state, position) {
-  let node = syntaxTree(state).resolveInner(position, 1);
-  if (node.name === "JsonText" || node.name === "⚠") node = syntaxTree(state).resolveInner(position, -1);
+  const begin = state.doc.lineAt(position);
+  const first = begin.from + /^\s*/.exec(begin.text)[0].length;
+  const steps = stepsTo(state, position);
+  const found = isInside(state, position) || first >= begin.to ? steps : stepsTo(state, first);
+  return found.reduce((path, step) => (typeof step === "number" ? `${path}[${step}]` : path ? `${path}.${step}` : step), "");
+}
+
+function isInside(state, position) {
+  return !/^(Object|Array|JsonText|[{}[\],:]|⚠)$/.test(syntaxTree(state).resolveInner(position, 1).name);
+}
+
+function stepsTo(state, position) {
   const steps = [];
-  for (let at = node; at.parent; at = at.parent) {
+  for (let at = syntaxTree(state).resolveInner(position, 1); at.parent; at = at.parent) {
     if (at.name === "Property") steps.unshift(nameOf(state, at));
     else if (at.parent.name === "Array" && !"[],".includes(at.name)) steps.unshift(indexIn(at));
   }
-  return steps.reduce((path, step) => (typeof step === "number" ? `${path}[${step}]` : path ? `${path}.${step}` : step), "");
+  return steps;
 }
 
 function nameOf(state, property) {

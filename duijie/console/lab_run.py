@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -94,20 +94,26 @@ class Answers:
         found = self._given.ref(entity, key)
         return self._ask("ref", entity, key) if found is None and self._ask else found
 
+    def counterparts(self, kind: str) -> Mapping[str, str]:
+        """`xref` by code."""
+        return _Asked(lambda code: self.xref(kind, code))
+
     def documents(self, entity: str) -> Mapping[str, Record]:
-        """The same by key."""
-        return _Documents(self, entity)
+        """`ref` by key."""
+        return _Asked(lambda key: self.ref(entity, key))
 
 
-class _Documents(Mapping[str, Record]):
-    """Looks asked like a table, answered one by one."""
+Found = TypeVar("Found")
 
-    def __init__(self, answers: Answers, entity: str) -> None:
-        self._answers = answers
-        self._entity = entity
 
-    def __getitem__(self, key: str) -> Record:
-        if (found := self._answers.ref(self._entity, key)) is None:
+class _Asked(Mapping[str, Found]):
+    """Read like a table, answered key by key."""
+
+    def __init__(self, answer: Callable[[str], Found | None]) -> None:
+        self._answer = answer
+
+    def __getitem__(self, key: str) -> Found:
+        if (found := self._answer(key)) is None:
             raise KeyError(key)
         return found
 

@@ -287,7 +287,7 @@ def test_a_call_ban_is_waited_out(
     began = time.monotonic()
     assert len(records(connector, "trade")) == 3
     connector.check()
-    assert 0.9 < time.monotonic() - began < 6
+    assert time.monotonic() - began > 0.9
     assert {incident.kind for incident in incidents} == {"RateLimited"}
 
 

@@ -453,9 +453,7 @@ class TestServer:
             site.open(extra={"journal": "收"}).check()
 
     def test_setting_up_again_does_nothing(self, server: TrytonServer) -> None:
-        began = time.monotonic()
         assert server.setup() is False
-        assert time.monotonic() - began < 1
 
     def test_the_server_stays_small(self, server: TrytonServer) -> None:
         assert 0 < server.memory() < 160 * 2**20

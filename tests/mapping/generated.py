@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from duijie import codec
 from duijie.mapping import StaticLookup
+from duijie.mapping.signatures import FUNCTIONS
 
 LOOKUP = StaticLookup(
     {"sku": {"A": "S1", "B": "S2", "C": "S2"}},
@@ -22,6 +23,7 @@ ONE = ["text", "money", "decimal", "integer", "trim", "upper", "abs", "count", "
 ONE += ["list", "date", "parse_json", "epoch_ms", "any", "max", "nfkc", "lower", "join"]
 TWO = ["split_tax", "round", "join", "left", "split", "allocate", "default", "first", "datetime", "format_date", "min"]
 TWO += ["table", "xref", "ref", "codes", "xref_back"]
+ANY = sorted(set(FUNCTIONS) - {"fail"})
 ONE += ["floor", "ceil", "length", "rmb_words", "month_start", "month_end", "parse_xml"]
 TWO += [
     "right",
@@ -46,6 +48,9 @@ def _wider(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.builds("{}({})".format, st.sampled_from(ONE), inner),
         st.builds("{}({}, {})".format, st.sampled_from(TWO), inner, inner),
         st.builds("{}({})".format, st.sampled_from(["has", "present"]), st.sampled_from(PATHS + LOCAL)),
+        st.builds("{}({}, {}, {})".format, st.sampled_from(ANY), inner, inner, inner),
+        st.builds("{}({}, {})".format, st.sampled_from(ANY), inner, inner),
+        st.builds("{}({})".format, st.sampled_from(ANY), inner),
         st.builds("table('t', {})".format, inner),
         st.builds("table('t', {}, {})".format, inner, inner),
         st.builds("xref('sku', {})".format, inner),

@@ -1,0 +1,108 @@
+"""Files as a source and a target: read whole, written whole, each number of a document once.
+
+JSON by RFC 8259; several records of one file as a list, or one a line (https://jsonlines.org).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from duijie import codec
+from duijie.codec import Record
+from duijie.connect.errors import ConfigError
+
+ENDINGS = (".json", ".jsonl", ".ndjson")
+LARGEST = 200 * 1024 * 1024
+SHOWN = 2000
+_UNFIT = re.compile(r"[^0-9A-Za-z._\-\u4e00-\u9fff]")
+
+
+@dataclass(frozen=True)
+class Box:
+    """A folder of files. Names that begin with a dot are being written and not there yet."""
+
+    folder: Path
+
+    def changed(self, since: datetime, until: datetime) -> list[Path]:
+        """The files changed in since ≤ time < until, oldest first. Raises ConfigError for a missing folder."""
+        if not self.folder.is_dir():
+            raise ConfigError(
+                f"没有文件夹 {self.folder}; 请创建它, 或更正连接的 path",
+                en=f"there is no folder {self.folder}; make it or correct the connection's path",
+                where=str(self.folder),
+            )
+        files = [each for each in self.folder.iterdir() if each.suffix in ENDINGS and not each.name.startswith(".")]
+        dated = sorted((_changed_at(each), each) for each in files if each.is_file())
+        return [path for at, path in dated if since <= at < until]
+
+    def all(self) -> list[Path]:
+        """Every file, oldest first."""
+        return self.changed(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
+    def path(self, key: str) -> Path:
+        """The file of a document: its key, what no file name takes replaced, so that two keys never share one."""
+        plain = _UNFIT.sub(lambda found: f"%{ord(found.group()):02X}", key)
+        return self.folder / f"{plain}.json"
+
+    def get(self, key: str) -> Record | None:
+        """The document under a key, None where there is none."""
+        path = self.path(key)
+        try:
+            held = codec.decode(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            return _unread(path, str(error), "")
+        return held if isinstance(held, dict) else _unread(path, "不是一条记录", "")
+
+    def put(self, key: str, payload: Record) -> Path:
+        """Write a document whole or not at all. Raises FileExistsError where the key is taken."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = self.folder / f".{uuid4().hex}"
+        draft.write_bytes(codec.encode_ordered(payload))
+        try:
+            os.link(draft, self.path(key))
+        finally:
+            draft.unlink()
+        return self.path(key)
+
+
+def records(path: Path) -> Iterator[Record]:
+    """The records of a file. What cannot be read is one record that says so, so that it is kept and seen."""
+    if path.stat().st_size > LARGEST:
+        yield _unread(path, f"文件超过 {LARGEST // 1024 // 1024} MB, 请拆分", "")
+        return
+    text = path.read_bytes()
+    pieces = text.splitlines() if path.suffix != ".json" else [text]
+    for number, piece in enumerate(pieces, 1):
+        if piece.strip():
+            yield from _decoded(path, number, piece)
+
+
+def _decoded(path: Path, number: int, text: bytes) -> Iterator[Record]:
+    try:
+        found: Any = codec.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        yield _unread(path, f"第 {number} 行不是有效的 JSON: {error}", text.decode(errors="replace"))
+        return
+    for one in found if isinstance(found, list) else [found]:
+        yield one if isinstance(one, dict) else _unread(path, "不是一条记录", codec.encode(one).decode())
+
+
+def _unread(path: Path, reason: str, text: str) -> Record:
+    return {"_file": path.name, "_unread": reason, "_text": text[:SHOWN]}
+
+
+def _changed_at(path: Path) -> datetime:
+    """When the content changed or the file came here: a copy may bring an old time of its own with it."""
+    known = path.stat()
+    return datetime.fromtimestamp(max(known.st_mtime, known.st_ctime), UTC)

@@ -8,18 +8,18 @@ for a name, after its similarity. What is known from another connection only cou
 from __future__ import annotations
 
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from rapidfuzz import fuzz, process, utils
+from rapidfuzz import fuzz, utils
 
 SAME, SPELT, BARCODE, BARE, ZEROS, ALIKE, NAME = 100, 97, 95, 92, 88, 85, 90
 ELSEWHERE = 15
 LIKENESS = 65.0
 SHORTEST_NAME = 3
 SHOWN = 3
+COMMON, COMPARED = 1000, 100
 LOOK_ALIKES = str.maketrans("oil|", "0111")
 
 
@@ -97,6 +97,10 @@ class Suggester:
                 self._by_barcode[bare(one.barcode)].append(one)
         self._named = [one for one in self._all if one.name]
         self._names = [_name(one.name) for one in self._named]
+        self._pairs: defaultdict[str, list[int]] = defaultdict(list)
+        for position, name in enumerate(self._names):
+            for pair in _pairs(name):
+                self._pairs[pair].append(position)
 
     def _by(self, form: Callable[[str], str]) -> dict[str, list[Candidate]]:
         found: defaultdict[str, list[Candidate]] = defaultdict(list)
@@ -130,9 +134,17 @@ class Suggester:
         asked = _name(known.name)
         if len(asked) < SHORTEST_NAME:
             return
-        found = process.extract(asked, self._names, scorer=_likeness, limit=2 * SHOWN, score_cutoff=LIKENESS)
-        for _, likeness, position in found:
-            yield _scored(self._named[position], int(NAME * likeness / 100), f"名称相似 {int(likeness)}%")
+        for position in self._near(asked):
+            likeness = _likeness(asked, self._names[position])
+            if likeness >= LIKENESS:
+                yield _scored(self._named[position], int(NAME * likeness / 100), f"名称相似 {int(likeness)}%")
+
+    def _near(self, asked: str) -> list[int]:
+        """Positions of the names that share most pairs of letters, so that few of many thousands are compared."""
+        shared = [self._pairs[pair] for pair in _pairs(asked) if pair in self._pairs]
+        telling = [positions for positions in shared if len(positions) <= COMMON]
+        counts = Counter(position for positions in telling or shared for position in positions)
+        return [position for position, _ in counts.most_common(COMPARED)]
 
 
 def _scored(one: Candidate, score: int, reason: str) -> Suggestion:
@@ -143,10 +155,15 @@ def _name(name: str) -> str:
     return utils.default_process(unicodedata.normalize("NFKC", name))
 
 
-def _likeness(left: Any, right: Any, *, score_cutoff: float | None = None) -> float:
+def _pairs(name: str) -> set[str]:
+    letters = name.replace(" ", "")
+    return {letters[start : start + 2] for start in range(len(letters) - 1)}
+
+
+def _likeness(left: str, right: str) -> float:
     """rapidfuzz's weighted ratio; a very short name must match as a whole, or it would be part of everything."""
     scorer = fuzz.WRatio if min(len(left), len(right)) >= SHORTEST_NAME else fuzz.ratio
-    return scorer(left, right, score_cutoff=score_cutoff)
+    return scorer(left, right)
 
 
 def known_of(record: object, code: str) -> Known:

@@ -59,3 +59,8 @@ def test_the_object_that_holds_the_code_tells_its_name_and_barcode() -> None:
     assert known_of(order, "A1") == Known("A1", "苹果")
     assert known_of({"shop": "S01", "shop_name": "天猫旗舰店", "name": "x"}, "S01") == Known("S01", "天猫旗舰店")
     assert known_of([1], "A1") == Known("A1")
+
+
+def test_the_right_one_is_found_among_thousands_of_the_same_words() -> None:
+    many = Suggester(Candidate(f"P{number}", f"香辣牛肉面 商品{number} 5袋") for number in range(3000))
+    assert many.suggest(Known("x", "商品1777 香辣牛肉面"), 1)[0].code == "P1777"

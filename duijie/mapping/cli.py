@@ -14,6 +14,7 @@ from rich.table import Table
 
 from duijie import codec
 from duijie.connect.errors import DuijieError
+from duijie.mapping.cli_adopt import adopt_command, merged_lines
 from duijie.mapping.cli_lint import Json, Paths, files_of, lint_command, rules_command
 from duijie.mapping.explain import Provenance, explain
 from duijie.mapping.mapping import Mapping, load_mapping
@@ -29,6 +30,7 @@ File = Annotated[Path, typer.Argument(help="映射文件 / a mapping file", exis
 
 app.command("lint")(lint_command)
 app.command("rules")(rules_command)
+app.command("adopt")(adopt_command)
 
 
 @app.command("test")
@@ -47,10 +49,16 @@ def test_command(paths: Paths = None, json: Json = False) -> None:
 def show_command(
     file: File,
     python: Annotated[bool, typer.Option("--python", help="生成的 Python / the generated Python")] = False,
+    merged: Annotated[
+        bool, typer.Option("--merged", help="连同所继承的映射, 每条规则标明出处 / with what it extends merged in")
+    ] = False,
     json: Json = False,
 ) -> None:
     """What a mapping is and, with --python, what it compiles to."""
     mapping = _load(file)
+    if merged:
+        typer.echo("\n".join(merged_lines(mapping.parts.root)))
+        return
     data = {"name": mapping.name, "version": mapping.version, "source": mapping.source, "target": mapping.target}
     if python and not json:
         typer.echo(mapping.python)

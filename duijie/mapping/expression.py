@@ -53,8 +53,8 @@ def parse(scalar: Scalar, findings: Findings) -> ast.expr | None:
 
 
 def spot_of(node: ast.AST, file: str) -> Spot:
-    """Where a located node stands in its file."""
-    return Spot(file, getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1)
+    """Where a located node stands: in the file it was written in, which an override's need not be, else in `file`."""
+    return Spot(getattr(node, "file", file), getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1)
 
 
 def path_of(node: ast.expr) -> tuple[ast.Name, list[ast.expr]] | None:
@@ -74,6 +74,7 @@ def path_of(node: ast.expr) -> tuple[ast.Name, list[ast.expr]] | None:
 def _placed(node: ast.expr, scalar: Scalar) -> ast.expr:
     node.lineno = node.end_lineno = scalar.spot.line
     node.col_offset = node.end_col_offset = scalar.spot.column - 1
+    vars(node)["file"] = scalar.spot.file
     return node
 
 
@@ -137,6 +138,7 @@ def _locate(tree: ast.expr, scalar: Scalar) -> None:
             end = scalar.places[lead + chars[node.end_col_offset - 1]]
             node.lineno, node.col_offset = start[0], start[1] - 1
             node.end_lineno, node.end_col_offset = end
+            vars(node)["file"] = scalar.spot.file
 
 
 def _exact(node: ast.Constant, body: str) -> Decimal:

@@ -13,7 +13,7 @@ from duijie.mapping.expression import parse
 from duijie.mapping.findings import Findings, Spot
 
 CONTROL = ("value", "each", "fields", "when")
-_KEYS = {
+KEYS = {
     "value": ("value", "when", "else", "default"),
     "each": ("each", "as", "when", "let", "fields", "value", "flat", "settle"),
     "fields": ("fields", "when", "else", "let"),
@@ -107,7 +107,7 @@ class Parts:
     """A mapping file taken apart, before it is compiled.
 
     `rows` says where a table's row stands. With `emits` the fields are entities, each with one document
-    or a list of them.
+    or a list of them. `shipped` are the mappings it extends, as written; `root` has them merged in.
     """
 
     file: str
@@ -118,6 +118,7 @@ class Parts:
     tables: dict[str, dict[Any, Any]]
     rows: dict[tuple[str, str], Spot] = field(default_factory=dict)
     emits: bool = False
+    shipped: tuple[Block, ...] = ()
     _trees: dict[int, ast.expr | None] = field(default_factory=dict)
 
     def scalars(self) -> Iterator[Scalar]:
@@ -223,9 +224,9 @@ class Reader:
             self.findings.error(block.spot, "when 须与 value 或 fields 同用", "when goes with value or fields")
             return Items(block.spot, ())
         for entry in block.entries:
-            if entry.key not in _KEYS[kind]:
+            if entry.key not in KEYS[kind]:
                 self.findings.unknown(
-                    entry.spot, (f"控制键 ({kind} 形式)", f"key of a {kind} form"), entry.key, _KEYS[kind]
+                    entry.spot, (f"控制键 ({kind} 形式)", f"key of a {kind} form"), entry.key, KEYS[kind]
                 )
         return {"each": self._each, "value": self._value, "fields": self._object}[kind](block)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Settings
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from duijie.codec import Record
 from duijie.connect.errors import MappingError
+from duijie.mapping.chain import File, bases, whole
 from duijie.mapping.checks import review
 from duijie.mapping.compile import Compiler
 from duijie.mapping.document import Block, Item, Scalar, plain, read
@@ -27,7 +28,10 @@ from duijie.mapping.schema import Schemas
 from duijie.mapping.signatures import FUNCTIONS
 from duijie.mapping.values import BUDGET, STEP_LIMIT, Exhausted
 
-_KEYS = ("mapping", "from", "to", "version", "tables", "let", "skip", "fields", "emit", "tests", "description")
+_KEYS = (
+    *("mapping", "description", "from", "to", "version", "extends", "based_on"),
+    *("tables", "let", "skip", "fields", "emit", "tests"),
+)
 _cache: dict[str, Mapping] = {}
 
 
@@ -36,7 +40,7 @@ Run = Callable[[Record, Lookup, Settings[str, Any]], Record | None]
 
 
 class Mapping:
-    """One compiled mapping. `version` is the short hash of its content."""
+    """One compiled mapping. `version` is the short hash of its content, that of the mappings it extends included."""
 
     def __init__(self, path: Path, text: str, parts: Parts, unit: Unit, function: ast.FunctionDef) -> None:
         head = plain(parts.root)
@@ -120,11 +124,13 @@ def examine(path: Path) -> tuple[Mapping | None, list[Finding]]:
 def examine_text(text: str, path: Path) -> tuple[Mapping | None, list[Finding]]:
     """The same for a text that stands, or will stand, at `path`: an editor's unsaved content."""
     schemas = Schemas.near(path)
-    key = hashlib.sha256(f"{path.absolute()}\n{schemas.digest}\n{text}".encode()).hexdigest()
+    shipped = bases(text, path)
+    content = "\n".join((text, *(file.text for file in shipped)))
+    key = hashlib.sha256(f"{path.absolute()}\n{schemas.digest}\n{content}".encode()).hexdigest()
     if key in _cache:
         return _cache[key], _cache[key].warnings
     findings = Findings()
-    parts = _parts(text, shown(path), findings)
+    parts = _parts(text, path, shipped, findings)
     if parts is None:
         return None, findings.all
     unit = Unit(parts.file, findings, parts.tables)
@@ -133,7 +139,7 @@ def examine_text(text: str, path: Path) -> tuple[Mapping | None, list[Finding]]:
     review(path, parts, schemas, findings)
     if findings.errors:
         return None, findings.all
-    _cache[key] = Mapping(path, text, parts, unit, function)
+    _cache[key] = Mapping(path, content, parts, unit, function)
     return _cache[key], findings.all
 
 
@@ -183,13 +189,17 @@ def _text(path: Path) -> str:
         ) from None
 
 
-def _parts(text: str, file: str, findings: Findings) -> Parts | None:
-    root = read(text, file, findings)
-    if root is None:
+def _parts(text: str, path: Path, shipped: Sequence[File], findings: Findings) -> Parts | None:
+    written = read(text, shown(path), findings)
+    if written is None:
         return None
-    if not isinstance(root, Block):
-        findings.error(root.spot, "映射文件须是 键: 值", "a mapping file is made of key: value pairs")
+    if not isinstance(written, Block):
+        findings.error(written.spot, "映射文件须是 键: 值", "a mapping file is made of key: value pairs")
         return None
+    merged = whole(written, path, shipped, findings)
+    if merged is None:
+        return None
+    root = merged.root
     for entry in root.entries:
         if entry.key not in _KEYS:
             findings.unknown(entry.spot, ("键", "key"), entry.key, _KEYS)
@@ -202,9 +212,8 @@ def _parts(text: str, file: str, findings: Findings) -> Parts | None:
     target = Object(made.spot, reader.named(made))
     tables = _tables(root.get("tables"), findings)
     rows = _places(root.get("tables"))
-    return Parts(
-        file, root, reader.lets(root.get("let")), _skip(root, findings), target, tables, rows, emit is not None
-    )
+    let, skip = reader.lets(root.get("let")), _skip(root, findings)
+    return Parts(shown(path), root, let, skip, target, tables, rows, emit is not None, merged.shipped)
 
 
 def _skip(root: Block, findings: Findings) -> Scalar | None:

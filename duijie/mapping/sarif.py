@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from duijie.mapping.chain import mappings
 from duijie.mapping.checks import RULES, Rule
-from duijie.mapping.findings import Finding
+from duijie.mapping.findings import Finding, shown
 
 Found = Sequence[tuple[Path, Sequence[Finding]]]
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -27,7 +28,7 @@ def gcc(found: Found) -> Iterable[str]:
     """`path:line:column: warning: words [DJ101]`, one line each."""
     for path, findings in found:
         for each in findings:
-            place = f"{near(path)}:{each.spot.line}:{each.spot.column}"
+            place = f"{near(_file(path, each))}:{each.spot.line}:{each.spot.column}"
             yield f"{place}: {each.severity}: {each.zh} / {each.en} [{each.rule}]".replace("\n", " ")
 
 
@@ -35,6 +36,13 @@ def near(path: Path) -> str:
     """A path as seen from the current folder."""
     here, whole = Path.cwd(), path.absolute()
     return (whole.relative_to(here) if whole.is_relative_to(here) else whole).as_posix()
+
+
+def _file(path: Path, finding: Finding) -> Path:
+    """The file a finding is in: the one checked, or one it extends."""
+    if finding.spot.file == shown(path):
+        return path
+    return mappings(path) / finding.spot.file.removeprefix("mappings/")
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -50,6 +58,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _result(path: Path, finding: Finding) -> dict[str, Any]:
+    path = _file(path, finding)
     at = near(path)
     artifact = {"uri": quote(at), "uriBaseId": "%SRCROOT%"} if not at.startswith("/") else {"uri": path.as_uri()}
     region = {"startLine": finding.spot.line, "startColumn": finding.spot.column}

@@ -54,7 +54,7 @@ def suggestion(name: str, names: Iterable[str]) -> tuple[str, str]:
 def last_step(node: ast.expr, file: str) -> Spot:
     """Where the last name of a path stands."""
     if isinstance(node, ast.Attribute) and node.end_lineno and node.end_col_offset:
-        return Spot(file, node.end_lineno, node.end_col_offset - len(node.attr) + 1)
+        return Spot(spot_of(node, file).file, node.end_lineno, node.end_col_offset - len(node.attr) + 1)
     if isinstance(node, ast.Subscript):
         return spot_of(node.slice, file)
     return spot_of(node, file)

@@ -122,6 +122,18 @@ RULES: tuple[Rule, ...] = (
     Rule("DJ604", "unknown-given-field", "warning", "测试给出未知的来源字段",
          "A test's record has a field that the source's schema does not have, so the test shows nothing.",
          "Correct the name in `given`."),
+    Rule("DJ701", "unrecorded-override", "warning", "未记录所覆盖的出厂规则",
+         "A file that extends a shipped mapping overrides a rule and does not say what that rule was.",
+         "Check it, then run `duijie mapping adopt FILE`, which writes it below `based_on`."),
+    Rule("DJ702", "shipped-rule-changed", "warning", "升级改变了所覆盖的出厂规则",
+         "An upgrade changed a shipped rule that this file overrides, so the change does not count here.",
+         "Compare the two, change the override where needed, then run `duijie mapping adopt FILE`."),
+    Rule("DJ703", "shipped-rule-gone", "error", "所覆盖的出厂规则已不存在",
+         "An upgrade removed or renamed a shipped rule that this file overrides; the override would add a new field.",
+         "Delete or rename the override; or, if it is meant as an addition, run `duijie mapping adopt FILE`."),
+    Rule("DJ704", "stale-record", "warning", "based_on 中多余的记录",
+         "`based_on` records a shipped rule that this file does not override.",
+         "Run `duijie mapping adopt FILE`."),
 )  # fmt: skip
 
 BY_ID = {rule.id: rule for rule in RULES}

@@ -24,7 +24,11 @@ class Comment:
 
     def covers(self, finding: Finding) -> bool:
         """Whether this finding is meant; errors never are."""
-        return finding.severity != "error" and finding.spot.line == self.line and finding.rule in self.rules
+        return (
+            finding.severity != "error"
+            and (finding.spot.file, finding.spot.line) == (self.spot.file, self.line)
+            and finding.rule in self.rules
+        )
 
 
 def comments(text: str, file: str) -> Iterator[Comment]:
@@ -50,8 +54,11 @@ def _meant(lines: list[str], at: int) -> int:
 
 
 def applied(found: Iterable[Finding], text: str, file: str) -> list[Finding]:
-    """The findings without those suppressed, and with those about the suppressions themselves."""
-    findings = list(found)
+    """The findings without those suppressed, and with those about the suppressions themselves.
+
+    Of a file that this one extends only errors count: the rest is told where that file is checked.
+    """
+    findings = [finding for finding in found if finding.spot.file == file or finding.severity == "error"]
     told = list(comments(text, file))
     kept = [finding for finding in findings if not any(comment.covers(finding) for comment in told)]
     return kept + [about for comment in told for about in _about(comment, findings)]

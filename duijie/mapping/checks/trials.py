@@ -13,12 +13,13 @@ _KEYS = ("name", "given", "xref", "ref", "settings", "expect", "error")
 
 
 def records(parts: Parts) -> list[object]:
-    """What the tests give."""
-    return [plain(given) for test in _tests(parts) if (given := test.get("given")) is not None]
+    """What the tests give, those of the mappings it extends included."""
+    tests = (test for root in (parts.root, *parts.shipped) for test in _tests(root))
+    return [plain(given) for test in tests if (given := test.get("given")) is not None]
 
 
-def _tests(parts: Parts) -> Iterator[Block]:
-    tests = parts.root.get("tests")
+def _tests(root: Block) -> Iterator[Block]:
+    tests = root.get("tests")
     if isinstance(tests, Listing):
         yield from (test for test in tests.items if isinstance(test, Block))
 

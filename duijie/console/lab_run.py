@@ -229,7 +229,8 @@ def _short(value: Any) -> str:
 
 
 def _finding(one: Finding) -> Record:
-    return {"line": one.spot.line, "column": one.spot.column, "severity": one.severity, "words": one.zh}
+    place = {"line": one.spot.line, "column": one.spot.column}
+    return {**place, "severity": one.severity, "words": one.zh, "rule": one.rule}
 
 
 def _error(error: DuijieError) -> Record:
@@ -280,7 +281,7 @@ def _broken(documents: list[tuple[str, Record]]) -> list[Record]:
             if is_entity(entity):
                 check(entity, document)
         except DuijieError as error:
-            found.append({"line": 0, "column": 0, "severity": "error", "words": error.zh})
+            found.append({"line": 0, "column": 0, "severity": "error", "words": error.zh, "rule": ""})
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from duijie.console.lab_run import Job, depth
 from duijie.console.lab_words import HELP
 from duijie.console.people import hide, private_values
 from duijie.console.workbench import Worker
-from duijie.journal import Journal
+from duijie.journal import Journal, codes
 from duijie.journal.tables import metadata
-from duijie.mapping import mapping_files
+from duijie.mapping import forms, mapping_files
+from duijie.mapping import mapping as mapping_module
 from duijie.mapping.signatures import FUNCTIONS
 from tests.console.conftest import form_token, log_in
 from tests.console.trades import ADDRESS, FILE, MAPPING, PERSON, PHONE, ROOT, record
@@ -137,13 +139,20 @@ class TestRunning:
         other = lab.run(sample=f"record:{message}", text=DEARER)
         assert [each["field"] for each in other["changes"]] == ["freight"]
 
-    def test_a_recorded_document_feeds_an_outgoing_mapping(self, lab: Lab, message: int) -> None:
+    def test_a_recorded_document_feeds_an_outgoing_mapping_whose_codes_the_journal_answers(
+        self, lab: Lab, kept: Journal, message: int
+    ) -> None:
         name = "xingchen/sales_order.out"
         listed = lab.client.get("/lab/file", params={"mapping": name}).json()
-        sample = f"record:{listed['recorded'][0]['id']}"
-        trial = lab.run(mapping=name, text=listed["text"], sample=sample)
-        assert trial["error"] is not None or trial["result"]
-        assert trial["record"]
+        asked = {"mapping": name, "text": listed["text"], "sample": f"record:{listed['recorded'][0]['id']}"}
+        refused = lab.run(**asked)["error"]
+        assert "customer “S01”" in refused["words"]
+        assert "xref(" in listed["text"].splitlines()[refused["line"] - 1]
+        codes.put(kept, [codes.Code("customer", "xingchen", "S01", "C001")], "somebody")
+        trial = lab.run(**asked)
+        assert codec.decode(trial["result"])["customer_number"] == "C001"
+        [told] = [each for each in trial["trail"] if each["field"] == "customer_number"]
+        assert told["rows"] == [{"words": 'xref(customer, "S01")', "answer": '"C001"', "line": 0}]
 
     def test_a_message_of_another_stream_is_not_given_away(self, lab: Lab, message: int) -> None:
         assert lab.post(mapping="taobao/sales_refund.in", sample=f"record:{message}").status_code == 404
@@ -257,11 +266,30 @@ class TestWords:
     def test_every_function_says_in_chinese_what_it_does(self) -> None:
         assert set(FUNCTIONS) - set(HELP) == set()
 
+    def test_the_editors_schema_describes_every_key_names_every_function_and_has_every_form(self) -> None:
+        schema = codec.decode((ROOT / "schemas/mapping.json").read_bytes())
+        assert set(re.findall(r"\w+", schema["$defs"]["expression"]["description"])) >= set(FUNCTIONS)
+        assert undescribed(schema, schema["$defs"]) == []
+        assert set(schema["properties"]) == set(mapping_module._KEYS)
+        named = {"value": "value", "each": "each", "fields": "object"}
+        for kind, keys in forms._KEYS.items():
+            assert set(schema["$defs"][named[kind]]["properties"]) == set(keys)
+
     def test_the_editor_is_told_keys_functions_and_target_fields(self, engineer: TestClient) -> None:
         told = engineer.get("/lab/words").json()
         assert told["entities"]["sales_order"]["fields"]["lines"]["fields"]["net"]["required"]
         assert {"money", "xref"} <= {each["name"] for each in told["functions"]}
         assert told["schema"]["properties"]["fields"]
+
+
+def undescribed(node: Any, shared: dict[str, Any]) -> list[str]:
+    """The properties without a description of their own or of what they refer to."""
+    found = []
+    for name, below in node.get("properties", {}).items() if isinstance(node, dict) else ():
+        meant = shared[below["$ref"].rpartition("/")[2]] if "$ref" in below else {}
+        found += [] if below.get("description") or meant.get("description") else [name]
+    below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return found + [name for each in below for name in undescribed(each, shared)]
 
 
 def _unasked(*_: str) -> Any:

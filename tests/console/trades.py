@@ -46,7 +46,7 @@ TRADE: dict[str, Any] = {
         ]
     },
 }
-PRODUCT = {"key": "A1", "sku": "A1", "name": "面条", "unit": "件", "tax_rate": Decimal("0.13")}
+PRODUCT = {"key": "A1", "sku": "A1", "name": "面条", "unit": "件", "unit_id": "90001", "tax_rate": Decimal("0.13")}
 
 
 def record(kept: Journal) -> int:

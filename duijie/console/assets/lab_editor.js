@@ -97,7 +97,7 @@ export function markFindings(view, findings) {
     const from = Math.min(line.from + one.column - 1, line.to);
     const word = /^["']?[\p{L}\p{N}_.$-]+["']?/u.exec(line.text.slice(from - line.from));
     const to = word ? from + word[0].length : line.to;
-    return { from, to, severity: one.severity, message: one.words };
+    return { from, to, severity: one.severity === "note" ? "info" : one.severity, message: one.words };
   });
   shown.sort((one, other) => one.from - other.from);
   view.dispatch(setDiagnostics(view.state, shown));

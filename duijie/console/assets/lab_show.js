@@ -18,7 +18,7 @@ function link(text, act) {
 export function showFindings(list, findings, jump) {
   list.replaceChildren(...findings.map((one) => element("li", { class: one.severity },
     one.line > 0 ? link(`${one.line}:${one.column}`, () => jump(one.line, one.column)) : null,
-    element("span", {}, one.words))));
+    element("span", {}, one.words, one.rule ? element("small", { class: "text-secondary" }, ` ${one.rule}`) : ""))));
 }
 
 export function showTests(panel, tests, jump, take) {

@@ -101,7 +101,7 @@ class Interpreter:
 
     def _let(self, named: Named, names: Names, rule: Rule) -> None:
         if not isinstance(named.form, Value):
-            names.cells[named.name] = Cell(self._form(named.form, names, rule))
+            names.cells[named.name] = Cell(self._guarded(named.form, names, rule))
             return
         value, evaluator = self._value(named.form, names, rule)
         tree = self.parts.tree(named.form.expression)

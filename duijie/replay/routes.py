@@ -81,11 +81,18 @@ class Routes:
 def is_figure(entities: Iterable[str], flows: Iterable[Flow], sink: Callable[[str, str], Sink]) -> bool:
     """Whether one of these entities holds absolute figures, which are re-read and never replayed.
 
-    Stock is; so is whatever a flow brings into a sink that overwrites. `sink` finds a sink by connection and name and
-    raises ConfigError where the connection is not configured.
+    Stock is; so is whatever a flow brings into a sink that overwrites. `sink` finds a sink by connection and name; one
+    whose connection is not configured here (ConfigError) is not written from here either.
     """
     named = set(entities)
     if named & FIGURES:
         return True
     steps = [step for flow in flows for step in flow.steps if isinstance(step, Deliver) and step.entity in named]
-    return any(sink(step.connection, step.sink).safety is Safety.ABSOLUTE for step in steps)
+    return any(_overwrites(step, sink) for step in steps)
+
+
+def _overwrites(step: Deliver, sink: Callable[[str, str], Sink]) -> bool:
+    try:
+        return sink(step.connection, step.sink).safety is Safety.ABSOLUTE
+    except ConfigError:
+        return False

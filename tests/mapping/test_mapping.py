@@ -369,3 +369,9 @@ def test_totals_taken_after_settling_are_the_settled_ones(compiled):
     lets = "let:\n  made: {each: xs, as: x, fields: {n: money(x)}, settle: {n: money(total)}}\n"
     mapping = compiled("sum: sum(l.n for l in made)\nlines: made", lets)
     assert mapping.run({"xs": ["1", "2"], "total": "3.01"}, NOTHING, {})["sum"] == D("3.01")
+
+
+def test_an_object_in_a_let_has_lets_of_its_own(compiled):
+    mapping = compiled("x: o.f", "let: {o: {let: {t: a + 1}, fields: {f: t}}}\n")
+    assert mapping.run({"a": 1}, NOTHING, {}) == {"x": 2}
+    assert explain(mapping, {"a": 1}, NOTHING, {})[-1].value == 2

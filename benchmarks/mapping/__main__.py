@@ -17,7 +17,7 @@ from benchmarks.mapping.contender import Contender
 from benchmarks.mapping.contenders import OURS, chosen
 from benchmarks.mapping.hand import hand
 from benchmarks.mapping.orders import orders
-from benchmarks.mapping.timing import Sweep, Times, interleaved, ratio, speed
+from benchmarks.mapping.timing import Both, Sweep, interleaved, ratio, speed
 from duijie import codec
 from duijie.codec import Record
 
@@ -34,15 +34,14 @@ def main() -> None:
     contenders, missing = chosen(options.only)
     checked = {contender.name: _check(contender, records) for contender in contenders}
     ours = [contender for contender in contenders if contender.name in OURS]
-    warm = _warm(ours, records, options.rounds * OURS_MORE_OFTEN)
-    cold = _cold(ours, options.rounds * OURS_MORE_OFTEN)
-    everyone = _warm(contenders, records, options.rounds)
+    close = _timed(ours, records, options.rounds * OURS_MORE_OFTEN)
+    everyone = _timed(contenders, records, options.rounds)
     memory = {contender.name: shape.memory(contender.name) for contender in contenders}
     report.head(f"CPython {platform.python_version()}", options.rounds)
     report.mapping(contenders, everyone, memory, checked, missing)
-    report.ours(warm, cold)
-    line = _ratios(warm, cold, everyone)
-    if {"duijie", "hand"} <= warm.keys() and not options.quick:
+    report.ours(close)
+    line = _ratios(close, everyone)
+    if {"duijie", "hand"} <= close.warm.keys() and not options.quick:
         line |= _around(contenders, options.rounds)
     print(json.dumps(line))
 
@@ -76,40 +75,33 @@ def _affordable(contender: Contender, records: list[Record], most: int) -> int:
     return max(20, min(most, int(SECONDS_A_ROUND * 1e6 / speed(contender.sweep, few))))
 
 
-def _warm(contenders: list[Contender], records: list[Record], rounds: int) -> Times:
-    given: dict[str, list[Any]] = {}
-    for contender in contenders:
-        count = _affordable(contender, records, len(records))
-        given[contender.name] = [contender.prepare(record) for record in records[:count]]
-    return interleaved(_sweeps(contenders), lambda name, number: given[name], rounds)
-
-
-def _cold(contenders: list[Contender], rounds: int) -> Times:
+def _timed(contenders: list[Contender], records: list[Record], rounds: int) -> Both:
+    """On the same orders in every round, and on orders that no round has seen."""
     names = [contender.name for contender in contenders]
+    prepare = {contender.name: contender.prepare for contender in contenders}
+    counts = {contender.name: _affordable(contender, records, len(records)) for contender in contenders}
+    same = {name: [prepare[name](record) for record in records[: counts[name]]] for name in names}
 
-    def fresh(name: str, number: int) -> list[Record]:
-        return _decoded(orders(ORDERS, seed=1000 + number * len(names) + names.index(name)))
+    def fresh(name: str, number: int) -> list[Any]:
+        made = orders(counts[name], seed=1000 + number * len(names) + names.index(name))
+        return [prepare[name](record) for record in _decoded(made)]
 
-    return interleaved(_sweeps(contenders), fresh, rounds)
+    sweeps: dict[str, Sweep] = {contender.name: contender.sweep for contender in contenders}
+    warm = interleaved(sweeps, lambda name, number: same[name], rounds)
+    return Both(warm, interleaved(sweeps, fresh, rounds))
 
 
-def _sweeps(contenders: list[Contender]) -> dict[str, Sweep]:
-    return {contender.name: contender.sweep for contender in contenders}
-
-
-def _ratios(warm: Times, cold: Times, everyone: Times) -> dict[str, float]:
-    line = {f"{name}_us": median(rounds) for name, rounds in warm.items()}
-    line |= {f"{name}_cold_us": median(rounds) for name, rounds in cold.items()}
-    if OURS.keys() <= warm.keys():
-        line["ratio_to_hand"] = ratio(warm["duijie"], warm["hand"])
-        line["ratio_to_hand_quantised"] = ratio(warm["duijie"], warm["hand_quantised"])
-        line["ratio_trusting"] = ratio(warm["duijie_trusting"], warm["hand"])
-        line["ratio_cold"] = ratio(cold["duijie"], cold["hand"])
-        line["ratio_cold_quantised"] = ratio(cold["duijie"], cold["hand_quantised"])
-        line["ratio_cold_trusting"] = ratio(cold["duijie_trusting"], cold["hand"])
-    if "duijie" in everyone:
-        peers = [name for name in everyone if name not in OURS]
-        line |= {f"{name}_over_duijie": ratio(everyone[name], everyone["duijie"]) for name in peers}
+def _ratios(ours: Both, everyone: Both) -> dict[str, float]:
+    line: dict[str, float] = {}
+    for suffix, close, wide in (("", ours.warm, everyone.warm), ("_cold", ours.cold, everyone.cold)):
+        line |= {f"{name}{suffix}_us": median(rounds) for name, rounds in close.items()}
+        if OURS.keys() <= close.keys():
+            line[f"ratio{suffix or '_to_hand'}"] = ratio(close["duijie"], close["hand"])
+            line[f"ratio{suffix or '_to_hand'}_quantised"] = ratio(close["duijie"], close["hand_quantised"])
+            line[f"ratio{suffix}_trusting"] = ratio(close["duijie_trusting"], close["hand"])
+        if "duijie" in wide:
+            peers = [name for name in wide if name not in OURS]
+            line |= {f"{name}_over_duijie{suffix}": ratio(wide[name], wide["duijie"]) for name in peers}
     return {name: round(value, 3) for name, value in line.items()}
 
 

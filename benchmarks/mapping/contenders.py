@@ -8,8 +8,8 @@ from collections.abc import Callable
 from benchmarks.mapping.contender import Contender
 
 OURS = {
-    "hand": "ours:by_hand",
-    "hand_quantised": "ours:by_hand_quantised",
+    "hand": "hand:by_hand",
+    "hand_quantised": "hand:by_hand_quantised",
     "duijie": "ours:duijie",
     "duijie_trusting": "ours:duijie_trusting",
 }

@@ -7,9 +7,12 @@ so that "5" and "5.5" come out as 5.00 and 5.50. Neither says which field of whi
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
+from platform import python_version
 from typing import Any
 
+from benchmarks.mapping.contender import Contender
 from benchmarks.mapping.orders import CATALOGUE, CUSTOMERS, STORES
+from benchmarks.mapping.timing import each
 from duijie.codec import Record
 
 CENT = Decimal("0.01")
@@ -171,3 +174,14 @@ def _header(order: Record, lines: list[Record], money: tuple[Decimal, ...]) -> R
         made["amount"] = goods
     result["lines"] = lines
     return result
+
+
+def by_hand() -> Contender:
+    """The floor: trusts that amounts have two decimals."""
+    return Contender("hand", python_version(), each(hand), hand, note="trusts that amounts have two decimals")
+
+
+def by_hand_quantised() -> Contender:
+    """The floor with every amount rounded to cents first."""
+    note = "rounds every amount to cents first"
+    return Contender("hand_quantised", python_version(), each(hand_quantised), hand_quantised, note=note)

@@ -1,31 +1,17 @@
-"""Duijie and the hand-written functions, all within the app's own environment."""
+"""Duijie, twice: with every amount rounded, and with amounts as they came."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from platform import python_version
 
 from benchmarks.mapping.contender import Contender
-from benchmarks.mapping.hand import hand, hand_quantised
 from benchmarks.mapping.orders import CATALOGUE, CUSTOMERS, STORES
-from benchmarks.mapping.timing import each
 from duijie.codec import Record
 from duijie.mapping import Mapping, StaticLookup, load_mapping
 from duijie.mapping.mapping import examine_text
 
 FILE = Path(__file__).parent / "order.in.yaml"
 LOOKUP = StaticLookup({"customer": CUSTOMERS, "warehouse": STORES}, {"product": CATALOGUE})
-
-
-def by_hand() -> Contender:
-    """The floor: trusts that amounts have two decimals."""
-    return Contender("hand", python_version(), each(hand), hand, note="trusts that amounts have two decimals")
-
-
-def by_hand_quantised() -> Contender:
-    """The floor with every amount rounded to cents first."""
-    note = "rounds every amount to cents first"
-    return Contender("hand_quantised", python_version(), each(hand_quantised), hand_quantised, note=note)
 
 
 def duijie() -> Contender:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from benchmarks.mapping.contender import Contender
-from benchmarks.mapping.timing import Times, ratio
+from benchmarks.mapping.timing import Both, Times, ratio
+
+SPEEDS = ("µs, seen before", "× hand", "µs, never seen", "× hand")
 
 
 def head(interpreter: str, rounds: int) -> None:
@@ -16,28 +18,26 @@ def head(interpreter: str, rounds: int) -> None:
 
 def mapping(
     contenders: Sequence[Contender],
-    times: Times,
+    times: Both,
     memory: dict[str, float | None],
     checked: dict[str, int],
     missing: dict[str, str],
 ) -> None:
-    """One row for each contender, the fastest first."""
-    rows = []
-    for contender in sorted(contenders, key=lambda each: median(times[each.name])):
-        rounds, grown = times[contender.name], memory[contender.name]
-        multiple = f"{ratio(rounds, times['hand']):.2f}" if "hand" in times else ""
+    """One row for each contender, the fastest on orders never seen first."""
+    rows: list[list[object]] = []
+    for contender in sorted(contenders, key=lambda each: median(times.cold[each.name])):
+        grown = memory[contender.name]
         size = f"{grown:.1f}" if grown is not None else ""
-        cost = f"{median(rounds):.1f}"
-        rows.append([contender.name, contender.version, cost, multiple, size, checked[contender.name], contender.note])
-    rows += [[name, "", "", "", "", "", reason] for name, reason in missing.items()]
-    _table(["implementation", "version", "µs", "× hand", "MB", "orders checked", "caveat"], rows)
+        speeds = [*_pair(times.warm, contender.name, "hand"), *_pair(times.cold, contender.name, "hand")]
+        rows.append([contender.name, contender.version, *speeds, size, checked[contender.name], contender.note])
+    rows += [[name, *[""] * 7, reason] for name, reason in missing.items()]
+    _table(["implementation", "version", *SPEEDS, "MB", "orders checked", "caveat"], rows)
 
 
-def ours(warm: Times, cold: Times) -> None:
-    """Duijie and hand, on orders seen before and on orders never seen."""
-    if "hand" in warm:
-        rows = [[name, *(cell for times in (warm, cold) for cell in _pair(times, name, "hand"))] for name in warm]
-        _table(["", "µs, seen before", "× hand", "µs, never seen", "× hand"], rows)
+def ours(times: Both) -> None:
+    """Duijie and hand alone, in more rounds."""
+    rows = [[name, *_pair(times.warm, name, "hand"), *_pair(times.cold, name, "hand")] for name in times.warm]
+    _table(["", *SPEEDS], rows)
 
 
 def chain(times: Times) -> None:
@@ -60,7 +60,8 @@ def compiling(compiled: dict[str, float]) -> None:
 
 
 def _pair(times: Times, name: str, under: str) -> tuple[str, str]:
-    return f"{median(times[name]):.1f}", f"{ratio(times[name], times[under]):.2f}"
+    multiple = f"{ratio(times[name], times[under]):.2f}" if under in times else ""
+    return f"{median(times[name]):.1f}", multiple
 
 
 def _table(titles: Iterable[object], rows: Iterable[Iterable[object]]) -> None:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import median
 from time import process_time_ns
 from typing import Any
 
 Sweep = Callable[[list[Any]], None]
 Times = dict[str, list[float]]  # name → µs per record, one per round
+
+
+@dataclass(frozen=True)
+class Both:
+    """Times on orders seen in every round (a memo of texts is full) and on orders never seen."""
+
+    warm: Times
+    cold: Times
 
 
 def each(function: Callable[[Any], Any]) -> Sweep:

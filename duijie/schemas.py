@@ -26,6 +26,12 @@ def schema(entity: str) -> dict[str, Any]:
 
 
 @cache
+def entities() -> tuple[str, ...]:
+    """The names of the canonical entities."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+
+
+@cache
 def is_entity(name: str) -> bool:
     """Whether a canonical entity has this name."""
     return name.isidentifier() and (FOLDER / f"{name}.json").exists()

@@ -1,18 +1,23 @@
-"""今日总览: does every flow run, what is in which system, what waits, what healed."""
+"""今日总览: does every flow run and keep up, what is in which system, what waits, what healed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from duijie.alerts.sending import waiting
 from duijie.console.flows import readable
 from duijie.console.site import Site
 from duijie.console.words import CHINA
-from duijie.journal import views
+from duijie.flow import Flow, Pull
+from duijie.journal import progress, views
+
+DAYS_BEFORE = timedelta(days=6)
+Positions = Mapping[tuple[str, str], datetime]
 
 
 def router(site: Site) -> APIRouter:
@@ -28,19 +33,27 @@ def router(site: Site) -> APIRouter:
 
 def _overview(site: Site) -> dict[str, Any]:
     flows, broken = readable(site.root)
-    day = site.journal.now().astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
-    open_items = views.items(site.journal)
-    kinds: dict[str, tuple[int, int, int]] = {}
-    for item in open_items:
-        number, held, money = kinds.get(item.kind, (0, 0, 0))
-        kinds[item.kind] = (number + 1, held + item.records, money + item.money)
+    now = site.journal.now()
+    day = now.astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
+    steps = {name: [step.name for step in flow.steps] for name, flow in flows.items()}
+    states = progress.flow_states(site.journal, steps, day)
+    positions = progress.positions(site.journal)
     return {
         "broken": broken,
-        "flows": [(flow, views.flow_state(site.journal, name, day)) for name, flow in flows.items()],
+        "flows": [(flow, states[name], behind(flow, positions, now)) for name, flow in flows.items()],
         "sinks": views.deliveries_by_sink(site.journal),
-        "kinds": kinds,
-        "items": open_items,
-        "incidents": views.incidents(site.journal),
+        "kinds": views.open_kinds(site.journal),
+        "incidents": views.incidents(site.journal, day, day - DAYS_BEFORE),
         "comparisons": views.comparisons(site.journal),
-        "alerts": len(waiting(site.journal)),
+        "alerts": views.count_alerts(site.journal, "pending"),
     }
+
+
+def behind(flow: Flow, positions: Positions, now: datetime) -> timedelta | None:
+    """How far a flow's reading is behind what it could have read; None where it has read nothing."""
+    late = [
+        max(min(now - timedelta(seconds=step.lag_seconds), step.until or now) - positions[key], timedelta())
+        for step in flow.steps
+        if isinstance(step, Pull) and (key := (step.connection, step.stream)) in positions
+    ]
+    return max(late, default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,10 +21,15 @@ def router(site: Site) -> APIRouter:
 
     @routes.get("/reconcile/{comparison_id}")
     def differences(request: Request, comparison_id: int) -> Response:
-        return site.page(request, "differences.html", rows=views.differences(site.journal, comparison_id))
+        head = views.comparison_of(site.journal, comparison_id)
+        if head is None:
+            raise HTTPException(404, "没有这次对账")
+        return site.page(request, "differences.html", head=head, rows=views.differences(site.journal, comparison_id))
 
     @routes.get("/alerts")
     def alert_list(request: Request) -> Response:
-        return site.page(request, "alerts.html", alerts=views.alerts(site.journal))
+        return site.page(
+            request, "alerts.html", alerts=views.alerts(site.journal), count=views.count_alerts(site.journal)
+        )
 
     return routes

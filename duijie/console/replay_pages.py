@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from duijie.connect.errors import ConfigError
 from duijie.connect.secrets import mask_record
@@ -15,7 +16,7 @@ from duijie.console.site import Site, tell
 from duijie.console.work_pages import known
 from duijie.difference import Changed
 from duijie.engine import Engine
-from duijie.journal import trace, views
+from duijie.journal import chain, trace
 from duijie.journal.documents import Document
 from duijie.journal.lookup import JournalLookup
 from duijie.replay import Asked, Replay, Summary, Wanted, is_figure, origin
@@ -47,15 +48,15 @@ def router(site: Site) -> APIRouter:
 
     @routes.get("/document/{document_id}/replay")
     def ask(request: Request, document_id: int) -> Response:
-        if (found := views.detail(site.journal, document_id)) is None:
-            return PlainTextResponse("没有这张单据", 404)
+        if (found := chain.detail(site.journal, document_id)) is None:
+            raise HTTPException(404, "没有这张单据")
         shown = _tried(site, request, found[0])
         return site.page(request, "replay.html", document=found[0], **shown)
 
     @routes.post("/document/{document_id}/replay")
     def act(request: Request, document_id: int) -> Response:
-        if (found := views.detail(site.journal, document_id)) is None:
-            return PlainTextResponse("没有这张单据", 404)
+        if (found := chain.detail(site.journal, document_id)) is None:
+            raise HTTPException(404, "没有这张单据")
         try:
             tell(request, _said(_again(site, request, found[0]).carry_out()))
         except ConfigError as error:

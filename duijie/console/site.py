@@ -38,7 +38,7 @@ class Site:
             "counted": words.count,
             "sink": words.sink,
         }
-        self.templates.env.globals |= {"words": words, "now": journal.now}
+        self.templates.env.globals |= {"words": words, "now": journal.now, "light": words.light}
 
     def page(self, request: Request, name: str, **values: Any) -> Response:
         """Render a template for the person who asks."""

@@ -11,10 +11,9 @@ from starlette.responses import Response
 
 from duijie import codec
 from duijie.connect.secrets import mask_record
+from duijie.console.facts import facts
 from duijie.console.site import Site
-from duijie.journal import views
-
-CHAINS_SHOWN = 5
+from duijie.journal import chain
 
 
 def router(site: Site) -> APIRouter:
@@ -27,19 +26,19 @@ def router(site: Site) -> APIRouter:
 
 def _chains(routes: APIRouter, site: Site) -> None:
     @routes.get("/trace")
-    def trace(request: Request, q: str = "") -> Response:
-        hits = views.search(site.journal, q)
-        roots = {one.id: one for one in (views.root(site.journal, hit) for hit in hits)}
-        found = [views.node(site.journal, one, "") for one in list(roots.values())[:CHAINS_SHOWN]]
-        chains = [(one, *views.neighbours(site.journal, one.document)) for one in found]
-        shown = {"hits": {hit.id for hit in hits}, "held": views.held(site.journal, q)}
-        return site.page(request, "trace.html", q=q, chains=chains, more=len(roots) - len(found), **shown)
+    def trace(request: Request, q: str = "", page: int = 1) -> Response:
+        page = max(page, 1)
+        hits = chain.search(site.journal, q, (page - 1) * chain.PER_PAGE)
+        chains = [chain.chain(site.journal, one) for one in chain.roots(site.journal, hits.documents)]
+        last = max(1, -(-hits.count // chain.PER_PAGE))
+        found = {"count": hits.count, "hits": {hit.id for hit in hits.documents}, "held": chain.held(site.journal, q)}
+        return site.page(request, "trace.html", q=q, chains=chains, facts=facts, page=page, last=last, **found)
 
 
 def _pieces(routes: APIRouter, site: Site) -> None:
     @routes.get("/document/{document_id}")
     def document(request: Request, document_id: int) -> Response:
-        if (detail := views.detail(site.journal, document_id)) is None:
+        if (detail := chain.detail(site.journal, document_id)) is None:
             raise HTTPException(404, "没有这张单据")
         found, raw, mapping = detail
         shown = _shown(mask_record(found.body)), _shown(mask_record(raw)) if raw else ""
@@ -47,7 +46,7 @@ def _pieces(routes: APIRouter, site: Site) -> None:
 
     @routes.get("/delivery/{delivery_id}")
     def delivery(request: Request, delivery_id: int) -> Response:
-        if (story := views.history(site.journal, delivery_id)) is None:
+        if (story := chain.history(site.journal, delivery_id)) is None:
             raise HTTPException(404, "没有这次投递")
         row, events = story
         receipt = _shown(mask_record(codec.decode(row.receipt))) if row.receipt else ""
@@ -55,7 +54,7 @@ def _pieces(routes: APIRouter, site: Site) -> None:
 
     @routes.get("/message/{message_id}")
     def message(request: Request, message_id: int) -> Response:
-        if (raw := views.raw(site.journal, message_id)) is None:
+        if (raw := chain.raw(site.journal, message_id)) is None:
             raise HTTPException(404, "没有这条报文")
         return site.page(request, "message.html", raw=_shown(mask_record(raw)))
 

@@ -61,6 +61,7 @@ DOCUMENT_STATES = {
 MESSAGE_STATES = {"blocked": "缺对照", "malformed": "报文损坏", "invalid": "数据有误"}
 ROLES = {"engineer": "工程师", "ops": "运维", "finance": "财务", "viewer": "只读"}
 COLOURS = {"done": "green", "rejected": "red", "blocked": "orange", "unknown": "yellow", "cancelled": "secondary"}
+STAGES = {"pending": "待发", "unknown": "结果未知", "blocked": "阻塞"}
 KINDS = {
     "unmapped": "对照缺失",
     "malformed": "报文损坏",
@@ -99,6 +100,12 @@ INCIDENTS = {
 }
 
 
+def light(colour: str, meaning: str) -> Markup:
+    """A coloured dot that also says what it means to who cannot see colours."""
+    text = '<span class="light {}" role="img" title="{}" aria-label="{}"></span>'
+    return Markup(text).format(colour, meaning, meaning)  # noqa: S704  a constant; format escapes what goes in
+
+
 def money(fen: int | None) -> Markup:
     """Fen as yuan: thousands separated, two decimals, negatives red; nothing for nothing."""
     return Markup("") if fen is None else amount(yuan(fen))
@@ -123,13 +130,23 @@ def moment(value: datetime | None) -> str:
     return value.astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S") if value else "—"
 
 
+def span(length: timedelta) -> str:
+    """A length of time in the largest fitting unit; nothing below a minute."""
+    seconds = int(length.total_seconds())
+    units = ((86400, "天"), (3600, "小时"), (60, "分钟"))
+    return next((f"{seconds // size} {unit}" for size, unit in units if seconds >= size), "")
+
+
 def age(value: datetime, now: datetime) -> str:
-    """How long ago, in the largest fitting unit."""
-    seconds = int((now - value).total_seconds())
-    for size, unit in ((86400, "天"), (3600, "小时"), (60, "分钟")):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return "刚刚"
+    """How long something has lasted."""
+    return span(now - value) or "不到 1 分钟"
+
+
+def ago(value: datetime | None, now: datetime) -> str:
+    """How long ago something happened; a dash for what never did."""
+    if value is None:
+        return "—"
+    return f"{passed}前" if (passed := span(now - value)) else "刚刚"
 
 
 def code_kind(kind: str) -> str:

@@ -16,6 +16,10 @@ from duijie.journal.journal import Journal
 from duijie.journal.tables import derived, document, link
 
 FEN = 100
+ORIGINS = {  # entity → (kind of the link, the entities it may come of, the field that holds that one's key)
+    "sales_refund": ("refund", ("sales_order",), "order_key"),
+    "invoice": ("issued", ("invoice_request", "red_request"), "request_no"),
+}
 AMOUNT_FIELDS = ("gross", "amount", "debit")
 
 
@@ -56,6 +60,11 @@ def amount_of(body: Record) -> int:
     return next((fen(body[name]) for name in AMOUNT_FIELDS if body.get(name) is not None), 0)
 
 
+def number_of(body: Record) -> str:
+    """The number that people know a document by: its own, else the last part of its key."""
+    return str(body.get("number") or str(body["key"]).rpartition(":")[2])[:200]
+
+
 def put(tx: Transaction, journal: Journal, entity: str, body: Record, origin: tuple[int | None, str]) -> int | None:
     """Store a document; returns its id, or None when nothing changed or a newer version is already there.
 
@@ -76,11 +85,25 @@ def put(tx: Transaction, journal: Journal, entity: str, body: Record, origin: tu
         "hash": hashed,
         "body": codec.encode(body),
         "amount": amount_of(body),
+        "number": number_of(body),
         "message_id": origin[0],
         "mapping": origin[1],
         "created_at": journal.now(),
     }
-    return int(tx.execute(insert(document).values(**row).returning(document.c.id)).scalar_one())
+    made = int(tx.execute(insert(document).values(**row).returning(document.c.id)).scalar_one())
+    link_origin(tx, journal, entity, body)
+    return made
+
+
+def link_origin(tx: Transaction, journal: Journal, entity: str, body: Record) -> None:
+    """Link a document to the one that it names in its own body as the one it came of; no money is made of it (0)."""
+    kind, sources, field = ORIGINS.get(entity, ("", (), ""))
+    if not (named := str(body.get(field, ""))):
+        return
+    query = select(document.c.entity).where(document.c.entity.in_(sources), document.c.key == named)
+    source = sources[0] if len(sources) == 1 else tx.execute(query.limit(1)).scalar()
+    if source:
+        _link(tx, journal, kind, (source, named), (entity, str(body["key"]), 0))
 
 
 def is_older(body: Record, kept: Record) -> bool:
@@ -153,11 +176,15 @@ def derived_count(journal: Journal, rule: str) -> dict[str, int]:
 
 def connect(tx: Transaction, journal: Journal, kind: str, source: Document, target: tuple[str, str, int]) -> None:
     """Link (联查) a document to (entity, key, amount in fen); a link is made once."""
+    _link(tx, journal, kind, (source.entity, source.key), target)
+
+
+def _link(tx: Transaction, journal: Journal, kind: str, source: tuple[str, str], target: tuple[str, str, int]) -> None:
     entity, key, amount = target
     row = {
         "kind": kind,
-        "from_entity": source.entity,
-        "from_key": source.key,
+        "from_entity": source[0],
+        "from_key": source[1],
         "to_entity": entity,
         "to_key": key,
         "amount": amount,

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Date,
     DateTime,
     Dialect,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    literal_column,
 )
 
 metadata = MetaData()
@@ -43,6 +45,8 @@ DELIVERY_STATES = (
     "cancelled",
 )
 MESSAGE_STATES = ("new", "mapped", "skipped", "blocked", "malformed", "invalid")
+HELD_STATES = ("blocked", "malformed", "invalid")
+UNFINISHED_STATES = ("pending", "claimed", "sent", "unknown", "blocked", "rejected")
 ALWAYS = date(1900, 1, 1)  # a code that has held since ever; the first day that Excel knows
 Serial = BigInteger().with_variant(Integer, "sqlite")
 
@@ -71,6 +75,16 @@ def _in(column: str, values: tuple[str, ...]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=f"{column}_known")
 
 
+def _one_of(column: ColumnElement[str], values: tuple[str, ...]) -> ColumnElement[bool]:
+    """A condition with its values written out, as a planner needs them to choose a partial index."""
+    return column.in_([literal_column(repr(value)) for value in values])
+
+
+def _partial(name: str, rows: ColumnElement[bool], *columns: ColumnElement[Any], **options: Any) -> Index:
+    """An index of the few rows that a condition lets in."""
+    return Index(name, *columns, sqlite_where=rows, postgresql_where=rows, **options)
+
+
 message = Table(
     "message",
     metadata,
@@ -89,6 +103,8 @@ message = Table(
     _in("state", MESSAGE_STATES),
     Index("message_waiting", "connection", "stream", "state", "id"),
 )
+IS_HELD = _one_of(message.c.state, HELD_STATES)
+_partial("message_held", IS_HELD, message.c.key)
 
 document = Table(
     "document",
@@ -104,10 +120,12 @@ document = Table(
     Column("message_id", Serial, ForeignKey("message.id")),
     Column("mapping", String(120), nullable=False, server_default=""),
     Column("created_at", Utc, nullable=False),
+    Column("number", String(200), nullable=False, server_default=""),
     UniqueConstraint("entity", "key", "version", name="document_version"),
     Index("document_current", "entity", "current", "id"),
     Index("document_by_key", "entity", "key", "current"),
     Index("document_by_message", "message_id"),
+    Index("document_number", "number", postgresql_ops={"number": "varchar_pattern_ops"}),
 )
 
 delivery = Table(
@@ -134,11 +152,16 @@ delivery = Table(
     Column("changed_at", Utc, nullable=False),
     UniqueConstraint("document_id", "sink", name="delivery_once"),
     _in("state", DELIVERY_STATES),
-    Index("delivery_due", "sink", "state", "due_at"),
+    Index("delivery_due", "sink", "state", "due_at", "amount"),
     Index("delivery_by_key", "sink", "key", "id"),
     Index("delivery_by_document", "document_id"),
     Index("delivery_of", "entity", "key"),
 )
+IS_UNFINISHED = _one_of(delivery.c.state, UNFINISHED_STATES)
+_partial("delivery_backlog", IS_UNFINISHED, delivery.c.flow, delivery.c.state, delivery.c.created_at)
+HAS_NUMBER = {name: delivery.c[name] != literal_column("''") for name in ("native_no", "native_id", "target_key")}
+for _name, _has in HAS_NUMBER.items():
+    _partial(f"delivery_{_name}", _has, delivery.c[_name], postgresql_ops={_name: "varchar_pattern_ops"})
 
 delivery_event = Table(
     "delivery_event",
@@ -273,6 +296,7 @@ run = Table(
     Column("counts", Text, nullable=False, server_default="{}"),
     Column("problem", Text, nullable=False, server_default=""),
     Index("run_flow", "flow", "step", "id"),
+    Index("run_started", "flow", "started_at"),
 )
 
 replay = Table(
@@ -298,6 +322,7 @@ incident = Table(
     Column("kind", String(40), nullable=False),
     Column("detail", Text, nullable=False),
     Column("at", Utc, nullable=False),
+    Index("incident_at", "at"),
 )
 
 comparison = Table(

@@ -19,7 +19,6 @@ from duijie.journal.codes import Code
 from tests.codes.held import blocked, hold, lacks
 from tests.codes.test_sheet import excel, filled
 from tests.console.conftest import HOSTILE, PASSWORD, form_token, log_in
-from tests.console.test_browser import page, pictures, url  # noqa: F401  fixtures
 
 SHOPS = {"S09": "天猫旗舰店", "S10 ": "京东自营店", "S11": "抖音小店"}
 
@@ -160,7 +159,7 @@ def kept_row(kept: Journal, code: str) -> tuple[str, str, int]:
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_a_code_is_accepted_in_a_browser(page: Page, url: str, pictures: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_code_is_accepted_in_a_browser(page: Page, url: str, pictures: Path, tmp_path: Path) -> None:
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.goto(f"{url}/login")

@@ -24,7 +24,7 @@ def test_a_day_at_the_console(page: Page, url: str, pictures: Path) -> None:
     page.get_by_label("密码").fill(PASSWORD)
     page.get_by_role("button", name="登录").click()
 
-    expect(page.get_by_text("累计送达单据")).to_be_visible()
+    expect(page.get_by_text("今日送达")).to_be_visible()
     page.screenshot(path=pictures / "overview.png", full_page=True)
 
     page.get_by_label("联查").fill("TB3204086667211110000")

@@ -19,6 +19,9 @@ down_revision = "0003"
 
 NAMES = {
     "delivery_due",
+    "document_by_key",  # these three came late to 0003
+    "document_by_message",
+    "delivery_of",
     "document_number",
     "delivery_backlog",
     "delivery_native_no",

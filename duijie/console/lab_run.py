@@ -1,10 +1,12 @@
 """What 映射实验室 computes for one edit: findings, result, where each value came from, the file's tests, differences.
 
-Pure: it runs in a process of its own (`workbench.py`) and reaches nothing but what the job holds and what it may ask.
+It runs in a process of its own (`workbench.py`) and reaches nothing but what the job holds, what it may ask, the
+schemas and the mapping files that one extends.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -19,7 +21,8 @@ from duijie.difference import changes
 from duijie.mapping import FieldError, Provenance, StaticLookup, explain, run_tests
 from duijie.mapping import Mapping as FieldMapping
 from duijie.mapping.document import Listing
-from duijie.mapping.findings import Finding
+from duijie.mapping.evaluate import Row
+from duijie.mapping.findings import Finding, Spot, shown
 from duijie.mapping.mapping import examine_text
 from duijie.schemas import check, is_entity
 
@@ -30,6 +33,7 @@ EXPLAINED = 3000
 DIFFERENCES = 500
 LONGEST_VALUE = 300
 LONGEST_RESULT = 1_000_000
+PLACE = re.compile(r"(\S+):(\d+):(\d+)$")
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -128,7 +132,8 @@ def compute(job: Job, ask: Ask) -> Trial:
     """Everything the page shows for one edit."""
     trial = Trial()
     mapping, findings = examine_text(job.text, Path(job.path))
-    trial.findings = [_finding(one) for one in sorted(findings, key=lambda each: each.spot)]
+    own = shown(Path(job.path))
+    trial.findings = [_finding(one, own) for one in sorted(findings, key=lambda each: each.spot)]
     if mapping is None:
         return trial
     trial.compiled, trial.tests = True, _tests(mapping)
@@ -148,7 +153,7 @@ def _run(trial: Trial, mapping: FieldMapping, job: Job, record: Record, lookup: 
         result = mapping.run(record, lookup, settings)
         trail = explain(mapping, record, lookup, settings)
     except DuijieError as error:
-        trial.error = _error(error)
+        trial.error = _error(error, mapping.file)
         return
     if result is None:
         trial.skipped = True
@@ -156,7 +161,7 @@ def _run(trial: Trial, mapping: FieldMapping, job: Job, record: Record, lookup: 
         trial.problem = f"结果超过 {LONGEST_RESULT:,} 字节, 不显示"
         return
     trial.result = pretty(result)
-    trial.trail = [_provenance(one) for one in trail[:EXPLAINED]]
+    trial.trail = [_provenance(one, mapping.file) for one in trail[:EXPLAINED]]
     trial.trail_cut = len(trail) > EXPLAINED
     documents = mapping.documents(record, lookup, settings)
     trial.findings += _broken(documents)
@@ -164,7 +169,7 @@ def _run(trial: Trial, mapping: FieldMapping, job: Job, record: Record, lookup: 
 
 
 def _sample(job: Job, mapping: FieldMapping) -> tuple[Record, Record]:
-    test = _test(mapping, job.test)
+    test = _test(mapping, job)
     record = test.get("given") or {} if job.record is None else parsed(job.record, "记录")
     if job.answers is not None:
         answers = parsed(job.answers, "对照与设置")
@@ -183,12 +188,15 @@ def _check_answers(answers: Record) -> None:
             raise Wrong(f"对照与设置的 {name} 须是 {{类别: {{编码: 值}}}}")
 
 
-def _test(mapping: FieldMapping, number: int | None) -> Record:
-    if number is None:
+def _test(mapping: FieldMapping, job: Job) -> Record:
+    """The test to run; nothing where none was chosen, or one that is gone by now has left its record behind."""
+    if job.test is None:
         return {}
-    if number >= len(mapping.tests):
+    if job.test < len(mapping.tests):
+        return mapping.tests[job.test]
+    if job.record is None:
         raise Wrong("文件中没有这个测试, 请另选样例")
-    return mapping.tests[number]
+    return {}
 
 
 def parsed(text: str, what: str) -> Record:
@@ -228,39 +236,44 @@ def _short(value: Any) -> str:
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
 
 
-def _finding(one: Finding) -> Record:
-    place = {"line": one.spot.line, "column": one.spot.column}
-    return {**place, "severity": one.severity, "words": one.zh, "rule": one.rule}
+def _place(spot: Spot | None, own: str) -> Record:
+    """Line and column in the file being edited; of another file (one that it extends) only its name and line."""
+    if spot is None:
+        return {"line": 0, "column": 0, "file": ""}
+    if spot.file != own:
+        return {"line": 0, "column": 0, "file": f"{spot.file}:{spot.line}"}
+    return {"line": spot.line, "column": spot.column, "file": ""}
 
 
-def _error(error: DuijieError) -> Record:
+def _finding(one: Finding, own: str) -> Record:
+    return {**_place(one.spot, own), "severity": one.severity, "words": one.zh, "rule": one.rule}
+
+
+def _error(error: DuijieError, own: str) -> Record:
     """The words of a refusal, with its place in the file."""
     if isinstance(error, FieldError):
-        return {"words": error.zh, "field": error.field, "line": error.spot.line, "column": error.spot.column}
-    place = error.where.rsplit(":", 2)
-    line, column = (int(part) if part.isdecimal() else 1 for part in place[-2:]) if len(place) == 3 else (1, 1)
-    return {"words": error.zh, "field": "", "line": line, "column": column}
+        return {**_place(error.spot, own), "words": error.zh, "field": error.field}
+    told = PLACE.search(error.where)
+    spot = Spot(told[1], int(told[2]), int(told[3])) if told else None
+    return {**_place(spot, own), "words": error.zh, "field": ""}
 
 
-def _provenance(one: Provenance) -> Record:
+def _provenance(one: Provenance, own: str) -> Record:
     told = one.reads or one.inputs
     return {
+        **_place(one.spot, own),
         "field": one.field,
         "role": one.role,
         "rule": one.rule[:2000],
         "value": _short(one.value),
-        "line": one.spot.line,
-        "column": one.spot.column,
         "inputs": [[path, _short(value)] for path, value in told.items()],
-        "rows": [
-            {
-                "words": f"{row.kind}({row.name}, {_short(row.code)})",
-                "answer": _short(row.answer),
-                "line": row.spot.line if row.spot else 0,
-            }
-            for row in one.rows
-        ],
+        "rows": [_row(row, own) for row in one.rows],
     }
+
+
+def _row(row: Row, own: str) -> Record:
+    words = f"{row.kind}({row.name}, {_short(row.code)})"
+    return {**_place(row.spot, own), "words": words, "answer": _short(row.answer)}
 
 
 def _tests(mapping: FieldMapping) -> list[Record]:
@@ -281,7 +294,7 @@ def _broken(documents: list[tuple[str, Record]]) -> list[Record]:
             if is_entity(entity):
                 check(entity, document)
         except DuijieError as error:
-            found.append({"line": 0, "column": 0, "severity": "error", "words": error.zh, "rule": ""})
+            found.append({**_place(None, ""), "severity": "error", "words": error.zh, "rule": ""})
     return found
 
 

@@ -17,7 +17,7 @@ function link(text, act) {
 
 export function showFindings(list, findings, jump) {
   list.replaceChildren(...findings.map((one) => element("li", { class: one.severity },
-    one.line > 0 ? link(`${one.line}:${one.column}`, () => jump(one.line, one.column)) : null,
+    one.line > 0 ? link(`${one.line}:${one.column}`, () => jump(one.line, one.column)) : one.file ?? "",
     element("span", {}, one.words, one.rule ? element("small", { class: "text-secondary" }, ` ${one.rule}`) : ""))));
 }
 
@@ -94,12 +94,13 @@ export function explain(panel, trail, field, jump, choose) {
 }
 
 function line(one, jump) {
-  return link(`第 ${one.line} 行`, () => jump(one.line, one.column));
+  if (one.file) return element("span", { class: "text-secondary" }, one.file);
+  return one.line ? link(`第 ${one.line} 行`, () => jump(one.line, one.column)) : "";
 }
 
 function provenance(one, jump) {
   const rows = one.rows.map((row) => element("tr", {}, element("td", {}, element("code", {}, row.words)),
-    element("td", {}, element("code", {}, row.answer), row.line ? link(` 第 ${row.line} 行`, () => jump(row.line, 1)) : "")));
+    element("td", {}, element("code", {}, row.answer), " ", line(row, jump))));
   const inputs = one.inputs.map(([path, value]) => element("tr", {}, element("td", {}, path), element("td", {}, element("code", {}, value))));
   return [
     element("div", {}, "规则 ", element("code", {}, one.rule), " ", line(one, jump)),

@@ -17,7 +17,7 @@ from duijie.mapping.expression import parse, path_of
 from duijie.mapping.findings import Findings
 from duijie.mapping.forms import Each, Flat, Form, Items, Named, Object, Parts, Settle, Value, form_text, needed
 from duijie.mapping.idioms import Idioms, is_list, is_split
-from duijie.mapping.share import share
+from duijie.mapping.share import share, unheld
 from duijie.mapping.signatures import Kind
 from duijie.mapping.totals import Loop
 
@@ -59,6 +59,7 @@ class Compiler:
         self._lets(rest, None, scope, body)
         body.append(ast.Return(self._object(parts.fields, scope, body, Rule("", parts.fields.spot, ""))))
         share(body, self._fresh)
+        unheld(body)
         arguments = [ast.arg(each) for each in ("record", "lookup", "settings")]
         body[:0] = [_read(python, *asked) for asked, python in self.unit.asked.items()]
         return ast.FunctionDef("run", ast.arguments([], arguments, None, [], [], None, []), body, [], None)

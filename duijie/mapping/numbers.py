@@ -68,11 +68,12 @@ class Known(dict[Any, Decimal]):
 
     def __missing__(self, value: Any) -> Decimal:
         """Read it, whatever it is. Raises Fault."""
-        found = self.read(value)
-        if type(value) is str and len(value) < 32:
-            if len(self) >= KNOWN_LIMIT:
-                self.clear()
-            self[value] = found
+        if type(value) is not str or len(value) >= 32:
+            return self.read(value)
+        plain = len(value) > 3 and value.strip(_DIGITS) == "." == value[-3:-2]
+        found = self[value] = Decimal(value) if plain else self.read(value)
+        if len(self) > KNOWN_LIMIT:
+            self.clear()
         return found
 
 

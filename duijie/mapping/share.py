@@ -7,7 +7,7 @@ compute it. Should it raise there, the interpreter decides as ever.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 _COSTS = {"_items": 4, "_each": 4, "_has": 4, "_default": 4, "_ref": 8, "_xref": 8, "_exact": 3}
@@ -49,6 +49,30 @@ def share(body: list[ast.stmt], fresh: Fresh) -> None:
     for statement in body:
         for inner in _blocks(statement):
             share(inner, fresh)
+
+
+def unheld(body: list[ast.stmt]) -> None:
+    """What is held in a name although sharing has given it one already is read from that one, in place."""
+    nodes = [node for statement in body for node in ast.walk(statement)]
+    named = {
+        node.target.id: node.value
+        for node in nodes
+        if isinstance(node, ast.NamedExpr) and isinstance(node.value, ast.Name)
+    }
+    again = _Again(named)
+    body[:] = [again.visit(statement) for statement in body]
+
+
+class _Again(ast.NodeTransformer):
+    def __init__(self, names: Mapping[str, ast.expr]) -> None:
+        self.names = names
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.AST:
+        node.value = self.visit(node.value)
+        return self.names.get(node.target.id, node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return self.names.get(node.id, node)
 
 
 def _blocks(statement: ast.stmt) -> list[list[ast.stmt]]:

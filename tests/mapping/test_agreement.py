@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from duijie.connect.errors import DataError
-from duijie.mapping import Mapping, MappingErrors, load_mapping
+from duijie.mapping import Mapping, MappingErrors, StaticLookup, load_mapping, mapping_files
 from duijie.mapping.faults import RAISED
 from duijie.mapping.interpret import interpret
 from tests.mapping.generated import FILE, LIKELY, LOOKUP, MAPPINGS, RECORDS, SETTINGS, as_yaml
@@ -26,6 +27,7 @@ def _same(left: Any, right: Any) -> bool:
     return type(left) is type(right) and left == right and str(left) == str(right)
 
 
+ROOT = Path(__file__).parents[2]
 QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 THOROUGH = settings(QUICK, max_examples=3000)
 
@@ -103,3 +105,16 @@ def test_both_ways_agree_over_thousands_of_mappings(write, text, record):
     if mapping := _loaded(write, **text):
         _agrees(mapping, record)
         _fails_alike(mapping, record)
+
+
+def _good() -> list[Any]:
+    files = mapping_files([ROOT / "mappings", ROOT / "benchmarks/mapping/order.in.yaml"])
+    loaded = [load_mapping(path) for path in files]
+    return [(mapping, test) for mapping in loaded for test in mapping.tests if "expect" in test]
+
+
+@pytest.mark.parametrize(("mapping", "test"), _good(), ids=lambda each: getattr(each, "name", None))
+def test_no_good_record_of_a_shipped_mapping_leaves_the_fast_way(mapping, test):
+    lookup = StaticLookup(test.get("xref") or {}, test.get("ref") or {})
+    given = (test["given"], lookup, test.get("settings") or {})
+    assert _same(mapping.fast(*given), mapping.run(*given))

@@ -32,7 +32,8 @@ _KEYS = (
     *("mapping", "description", "from", "to", "version", "extends", "based_on"),
     *("tables", "let", "skip", "fields", "emit", "tests"),
 )
-_cache: dict[str, Mapping] = {}
+KEPT = 256
+_cache: dict[str, Mapping] = {}  # the newest of them; an editor asks for a new one at every key
 
 
 Answer = TypeVar("Answer")
@@ -139,6 +140,8 @@ def examine_text(text: str, path: Path) -> tuple[Mapping | None, list[Finding]]:
     review(path, parts, schemas, findings)
     if findings.errors:
         return None, findings.all
+    while len(_cache) >= KEPT:
+        _cache.pop(next(iter(_cache)))
     _cache[key] = Mapping(path, content, parts, unit, function)
     return _cache[key], findings.all
 

@@ -20,6 +20,7 @@ from functools import partial
 
 from sqlalchemy import Connection as Transaction
 
+from duijie import codec
 from duijie.codec import Record
 from duijie.connect.errors import DataError, DuijieError, OutcomeUnknown, Terminal, Transient
 from duijie.connect.protocol import Done, Figures, Found, Later, Outcome, Refused, Safety, Sink, Unknown, Updating
@@ -241,7 +242,13 @@ class Delivering:
 
     def _send(self, parcels: Sequence[Parcel], write: Callable[[Sequence[Record]], Sequence[Outcome]]) -> Counts:
         """Commit `sent`, then let the calls leave, then settle each outcome."""
-        sent = {parcel.delivery.id: Change("sent", target_key=parcel.key) for parcel in parcels}
+        stamp = f"{self._mapping.name}@{self._mapping.version}"
+        sent = {
+            parcel.delivery.id: Change(
+                "sent", target_key=parcel.key, mapping=stamp, payload_hash=codec.digest(parcel.payload)
+            )
+            for parcel in parcels
+        }
         deliveries.settle(self._journal, "claimed", sent)
         written = write([parcel.payload for parcel in parcels])
         outcomes = [_given_up(parcel, outcome) for parcel, outcome in zip(parcels, written, strict=True)]

@@ -16,7 +16,7 @@ ORDER = [  # each room may import those before it, never those after it
     {"codec", "connect", "difference"},
     {"schemas"},
     {"mapping", "journal", "flow"},
-    {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes"},
+    {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes", "provenance"},
     {"engine"},
     {"runtime"},
     {"console", "airflow", "cli", "demo"},

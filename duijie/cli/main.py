@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from duijie import __version__
-from duijie.cli import code, connection, flow, journal, replay, work
+from duijie.cli import code, connection, explain, flow, journal, replay, work
 from duijie.cli.output import told
 from duijie.console.cli import app as console_app
 from duijie.mapping.cli import app as mapping_app
@@ -27,6 +27,7 @@ app.add_typer(code.app, name="code", help="Code tables 对照: which code stands
 app.add_typer(mapping_app, name="mapping", help="Mappings: lint, test, show, explain.")
 app.add_typer(console_app, name="console", help="The web console.")
 app.command("replay")(replay.replay)
+app.command("explain")(explain.explain)
 
 
 def _print_version(wanted: bool) -> None:

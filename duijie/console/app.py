@@ -15,6 +15,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from duijie.console import (
     code_pages,
     door,
+    explain_pages,
     faults,
     lab,
     overview,
@@ -30,7 +31,7 @@ from duijie.journal import Journal
 
 ROOT = HERE.parent.parent
 SESSION_SECONDS = 12 * 3600
-MODULES = (door, overview, trace_pages, work_pages, code_pages, replay_pages, pages, report_pages, lab)
+MODULES = (door, overview, trace_pages, explain_pages, work_pages, code_pages, replay_pages, pages, report_pages, lab)
 
 
 def create_app(journal_url: str | None = None, root: Path = ROOT) -> FastAPI:

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from duijie.console import attempts, security, users, words
 from duijie.journal import Journal
+from duijie.mapping.values import show
 
 HERE = Path(__file__).parent
 LONGEST_TOLD = 300  # a cookie has to hold it
@@ -37,6 +38,7 @@ class Site:
             "moment": words.moment,
             "counted": words.count,
             "sink": words.sink,
+            "value": show,
         }
         self.templates.env.globals |= {"words": words, "now": journal.now, "light": words.light}
 

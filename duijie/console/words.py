@@ -90,6 +90,7 @@ CODE_KINDS = {
     "unit": "单位",
     "logistics": "物流公司",
 }
+LOOKUPS = {"table": "码表", "xref": "对照", "ref": "主数据", "codes": "对照反查", "xref_back": "对照反查"}
 INCIDENTS = {
     "AnswerLost": "应答丢失, 重读",
     "RateLimited": "限流, 等待",

@@ -91,7 +91,7 @@ def red_request(
     cent. A refund of the whole invoice has no lines. Raises InvalidDocument when the refund names no line of the blue,
     comes to nothing, or is more than what is left of its line.
     """
-    index = _blue_line(refund, order, request)
+    index = blue_line(refund, order, request)
     line = request["lines"][index]
     back = _returned(refund, line, _left(line, index + 1, earlier))
     is_whole = back.split.gross == request["gross"]
@@ -151,7 +151,7 @@ def _freight_lines(order: Record, rules: InvoiceRules) -> list[Record]:
     return [{**head, "qty": Decimal(1), "price": split.net, "tax_rate": freight.tax_rate, **split._asdict()}]
 
 
-def _blue_line(refund: Record, order: Record, request: Record) -> int:
+def blue_line(refund: Record, order: Record, request: Record) -> int:
     """The place of the refunded line on the blue: by the order line's oid, else by its SKU if that is there once."""
     lines = request["lines"]
     by_oid = [place for place, line in enumerate(billable(order)) if line["oid"] == refund["oid"]]
@@ -212,4 +212,14 @@ def _not_possible(key: str, zh: str, en: str) -> InvalidDocument:
     return InvalidDocument(f"{key}: {zh}; 请核对后人工处理", en=f"{key}: {en}", code="INVOICE", where=key)
 
 
-__all__ = ["Finding", "InvoiceRules", "billable", "blue_request", "check", "load_rules", "number_of", "red_request"]
+__all__ = [
+    "Finding",
+    "InvoiceRules",
+    "billable",
+    "blue_line",
+    "blue_request",
+    "check",
+    "load_rules",
+    "number_of",
+    "red_request",
+]

@@ -10,9 +10,10 @@ Source of form and validity rules: 会计基础工作规范 (财政部), 第五�
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import yaml
@@ -120,21 +121,53 @@ def voucher(group: list[Record], rule: VoucherRule, issued: Mapping[str, int], n
     return Voucher(made, tuple((one["key"], rule.sign * Decimal(one[amount])) for one in group))
 
 
-def _lines(rule: VoucherRule, shop: str, group: list[Record], summary: str) -> list[Record]:
-    """Postings merged by account, side and tax rate; what comes to nothing is left out."""
-    totals: dict[tuple[int, str, Decimal | None], Decimal] = defaultdict(lambda: ZERO)
+class Part(NamedTuple):
+    """What one posting takes from one place of one document; `rate` is None where rates are not kept apart."""
+
+    position: int
+    rate: Decimal | None
+    key: str
+    field: str
+    amount: Decimal
+
+
+def parts(rule: VoucherRule, group: Iterable[Record]) -> Iterator[Part]:
+    """Every amount that goes into a group's voucher, with the document and the field it is read from."""
+    documents = list(group)
     for position, posting in enumerate(rule.postings):
-        for document in group:
-            for part in document["lines"] if posting.per_line else (document,):
+        for document in documents:
+            for place, part in _places(posting, document):
                 rate = part.get("tax_rate") if posting.rate is None else posting.rate
                 kept_apart = None if posting.customer else rate
-                totals[position, posting.account, kept_apart] += rule.sign * _amount(posting, part)
-    ordered = sorted(totals.items(), key=lambda item: (item[0][0], -(item[0][2] or 0)))
-    lines = [
-        _line(rule.postings[at], account, rate, amount, shop, summary)
-        for (at, account, rate), amount in ordered
-        if amount
+                amount = rule.sign * _amount(posting, part)
+                yield Part(position, kept_apart, str(document["key"]), f"{place}{posting.of}", amount)
+
+
+def into_line(rule: VoucherRule, group: Iterable[Record], line: Record) -> list[Part]:
+    """The parts that one line of the group's voucher is the sum of; those of nothing left out."""
+    side = "debit" if line["debit"] else "credit"
+    wanted = (line["account"], side, line.get("tax_rate"))
+    return [
+        part
+        for part in parts(rule, group)
+        if part.amount
+        and (rule.postings[part.position].account, rule.postings[part.position].side, part.rate) == wanted
     ]
+
+
+def _places(posting: Posting, document: Record) -> list[tuple[str, Record]]:
+    if not posting.per_line:
+        return [("", document)]
+    return [(f"lines[{index}].", line) for index, line in enumerate(document["lines"])]
+
+
+def _lines(rule: VoucherRule, shop: str, group: list[Record], summary: str) -> list[Record]:
+    """Postings merged by account, side and tax rate; what comes to nothing is left out."""
+    totals: dict[tuple[int, Decimal | None], Decimal] = defaultdict(lambda: ZERO)
+    for part in parts(rule, group):
+        totals[part.position, part.rate] += part.amount
+    ordered = sorted(totals.items(), key=lambda item: (item[0][0], -(item[0][1] or 0)))
+    lines = [_line(rule.postings[at], rate, amount, shop, summary) for (at, rate), amount in ordered if amount]
     return [{"line_no": number, **line} for number, line in enumerate(_merged(lines), 1)]
 
 
@@ -146,8 +179,8 @@ def _amount(posting: Posting, part: Record) -> Decimal:
     return split.net if posting.part == "net" else split.tax
 
 
-def _line(posting: Posting, account: str, rate: Decimal | None, amount: Decimal, shop: str, summary: str) -> Record:
-    made: Record = {"summary": summary, "account": account, "debit": ZERO, "credit": ZERO, posting.side: amount}
+def _line(posting: Posting, rate: Decimal | None, amount: Decimal, shop: str, summary: str) -> Record:
+    made: Record = {"summary": summary, "account": posting.account, "debit": ZERO, "credit": ZERO, posting.side: amount}
     if posting.customer:
         made["aux"] = {"customer": shop}
     if rate is not None:

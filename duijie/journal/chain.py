@@ -243,6 +243,14 @@ def detail(journal: Journal, document_id: int) -> tuple[Document, Record | None,
     return Document.of(row), codec.decode(row.raw) if row.raw else None, row.mapping
 
 
+def message_of(journal: Journal, document_id: int) -> int | None:
+    """The raw message that a document was made of; None where there is none."""
+    with journal.reading() as tx:
+        query = select(document.c.message_id).where(document.c.id == document_id)
+        found: int | None = tx.execute(query).scalar_one_or_none()
+    return found
+
+
 def history(journal: Journal, delivery_id: int) -> tuple[Row[Any], Sequence[Row[Any]]] | None:
     """A delivery and every transition it made; None where there is none."""
     events = select(delivery_event).where(delivery_event.c.delivery_id == delivery_id).order_by(delivery_event.c.id)

@@ -29,6 +29,7 @@ from duijie.journal.journal import Journal
 from duijie.journal.tables import delivery, delivery_event, document
 
 HELD = ("blocked", "rejected")
+KEPT = ("native_id", "native_no", "target_key", "mapping", "payload_hash")
 LEASE = timedelta(seconds=120)
 
 ALLOWED: Mapping[str, frozenset[str]] = {
@@ -65,13 +66,15 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of a delivery."""
+    """What becomes of a delivery. `mapping` (name@version) and `payload_hash` say by what, and what, was sent."""
 
     after: str
     why: str = ""
     native_id: str = ""
     native_no: str = ""
     target_key: str = ""
+    mapping: str = ""
+    payload_hash: str = ""
     receipt: Record | None = None
     retry_in: float = 0.0
 
@@ -166,7 +169,7 @@ def _move(tx: Transaction, journal: Journal, row_id: int, before: str, change: C
         raise ValueError(f"delivery {row_id}: {before} → {change.after} is not a transition")
     now = journal.now()
     values: dict[str, object] = {"state": change.after, "changed_at": now, "reason": change.why, **extra}
-    values |= {name: value for name in ("native_id", "native_no", "target_key") if (value := getattr(change, name))}
+    values |= {name: value for name in KEPT if (value := getattr(change, name))}
     if change.receipt is not None:
         values["receipt"] = codec.encode(change.receipt)
     if change.after == "pending":

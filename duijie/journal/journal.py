@@ -16,7 +16,7 @@ from sqlalchemy import Connection as Transaction
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from duijie.connect.errors import JournalBusy
+from duijie.connect.errors import ConfigError, JournalBusy
 from duijie.connect.services import home
 
 BUSY_MILLISECONDS = 30_000
@@ -42,6 +42,30 @@ class Journal:
         with _told_plainly(engine):
             _migrate(engine)
         return journal
+
+    @classmethod
+    def open_to_read(cls, url: str | None = None) -> Journal:
+        """Connect so that the database itself refuses every write; the schema is left as it is.
+
+        Raises JournalBusy when it cannot be reached, ConfigError when there is none or its schema is not this one's.
+        """
+        engine = _engine(url or default_url())
+        event.listen(engine, "connect", _refuse_writes)
+        where = engine.url.render_as_string()
+        path = engine.url.database
+        if engine.dialect.name == "sqlite" and not (path and Path(path).is_file()):
+            raise ConfigError(
+                f"没有日志库 {where}, 请检查 DUIJIE_JOURNAL", en=f"there is no journal {where}", where=where
+            )
+        with _told_plainly(engine):
+            current, newest = _current(engine), _scripts().get_current_head()
+        if current != newest:
+            raise ConfigError(
+                f"日志库结构是 {current or '空的'}, 应为 {newest}: 请先运行 duijie journal migrate",
+                en=f"the journal's schema is {current}, not {newest}: run duijie journal migrate first",
+                where=where,
+            )
+        return cls(engine)
 
     @property
     def is_postgres(self) -> bool:
@@ -92,6 +116,14 @@ def _sqlite_connect(connection: Any, _: Any) -> None:
     connection.isolation_level = None
     for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _refuse_writes(connection: Any, _: Any) -> None:
+    """SQLite and psycopg each have a word for it."""
+    if hasattr(connection, "read_only"):
+        connection.read_only = True
+    else:
+        connection.execute("PRAGMA query_only=ON")
 
 
 def _sqlite_begin(connection: Transaction) -> None:
@@ -148,19 +180,32 @@ def _plain_sentence(text: str, _: Engine) -> tuple[str, str] | None:
 
 def _migrate(engine: Engine) -> None:
     from alembic import command  # noqa: PLC0415  slow to import, needed once
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
 
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    newest = ScriptDirectory.from_config(config).get_current_head()
+    config = _config()
+    newest = _scripts().get_current_head()
     with FileLock(home() / "migrate.lock"):
-        with engine.connect() as connection:
-            current = MigrationContext.configure(
-                connection, opts={"version_table": "duijie_version"}
-            ).get_current_revision()
-        if current != newest:
+        if _current(engine) != newest:
             with engine.begin() as connection:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+
+
+def _config() -> Any:
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _scripts() -> Any:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    return ScriptDirectory.from_config(_config())
+
+
+def _current(engine: Engine) -> str | None:
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection, opts={"version_table": "duijie_version"}).get_current_revision()

@@ -145,6 +145,8 @@ delivery = Table(
     Column("target_key", String(200), nullable=False, server_default=""),
     Column("native_id", String(200), nullable=False, server_default=""),
     Column("native_no", String(200), nullable=False, server_default=""),
+    Column("mapping", String(120), nullable=False, server_default=""),
+    Column("payload_hash", String(64), nullable=False, server_default=""),
     Column("receipt", LargeBinary),
     Column("reason", Text, nullable=False, server_default=""),
     Column("amount", BigInteger, nullable=False, server_default="0"),

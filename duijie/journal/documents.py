@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from duijie import codec
 from duijie.codec import Record
@@ -65,32 +66,40 @@ def number_of(body: Record) -> str:
     return str(body.get("number") or str(body["key"]).rpartition(":")[2])[:200]
 
 
+# Built once: a statement that is built for each document costs as much as running it.
+_HELD = select(document.c.id, document.c.version, document.c.hash, document.c.body).where(
+    document.c.entity == bindparam("entity"), document.c.key == bindparam("key"), document.c.current
+)
+_RETIRE = update(document).where(document.c.id == bindparam("old_id")).values(current=False)
+_INSERT = insert(document).returning(document.c.id)
+
+
 def put(tx: Transaction, journal: Journal, entity: str, body: Record, origin: tuple[int | None, str]) -> int | None:
     """Store a document; returns its id, or None when nothing changed or a newer version is already there.
 
     `origin` is (message id, mapping name and version).
     """
-    key, hashed = str(body["key"]), codec.digest(body)
-    where = (document.c.entity == entity, document.c.key == key, document.c.current)
-    old = tx.execute(select(document.c.id, document.c.version, document.c.hash, document.c.body).where(*where)).first()
+    key, encoded = str(body["key"]), codec.encode(body)
+    hashed = hashlib.sha256(encoded).hexdigest()
+    old = tx.execute(_HELD, {"entity": entity, "key": key}).first()
     if old is not None and (old.hash == hashed or is_older(body, codec.decode(old.body))):
         return None
     if old is not None:
-        tx.execute(update(document).where(document.c.id == old.id).values(current=False))
+        tx.execute(_RETIRE, {"old_id": old.id})
     row = {
         "entity": entity,
         "key": key,
         "version": old.version + 1 if old is not None else 1,
         "current": True,
         "hash": hashed,
-        "body": codec.encode(body),
+        "body": encoded,
         "amount": amount_of(body),
         "number": number_of(body),
         "message_id": origin[0],
         "mapping": origin[1],
         "created_at": journal.now(),
     }
-    made = int(tx.execute(insert(document).values(**row).returning(document.c.id)).scalar_one())
+    made = int(tx.execute(_INSERT, row).scalar_one())
     link_origin(tx, journal, entity, body)
     return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -95,7 +96,8 @@ def router(site: Site) -> APIRouter:
     def report(request: Request) -> Response:
         path = Path(os.environ.get("DUIJIE_REPORT", ""))
         found, problem = _read(path) if path.is_file() else (None, "")
-        return site.page(request, "report.html", report=found, problem=problem)
+        made_at = datetime.fromtimestamp(path.stat().st_mtime, UTC) if found else None
+        return site.page(request, "report.html", report=found, problem=problem, made_at=made_at)
 
     return routes
 

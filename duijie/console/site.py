@@ -15,7 +15,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.requests import Request
 from starlette.responses import Response
 
-from duijie.console import attempts, security, users, words
+from duijie.console import attempts, flows, security, users, words
 from duijie.journal import Journal
 from duijie.mapping.values import show
 
@@ -41,6 +41,7 @@ class Site:
             "value": show,
         }
         self.templates.env.globals |= {"words": words, "now": journal.now, "light": words.light}
+        self.templates.env.globals["flow_titles"] = partial(flows.titles, root)
 
     def page(self, request: Request, name: str, **values: Any) -> Response:
         """Render a template for the person who asks."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,8 +45,71 @@ def _validator(entity: str) -> Any:
     return jsonschema_rs.validator_for(schema(entity), validate_formats=True)
 
 
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """Where the amounts of an object stand: fields of its own, and objects and lists of objects that have some."""
+
+    own: tuple[str, ...]
+    objects: tuple[tuple[str, Amounts], ...]
+    lists: tuple[tuple[str, Amounts], ...]
+
+    @property
+    def count(self) -> int:
+        """How many fields are amounts."""
+        return len(self.own) + sum(inner.count for _, inner in (*self.objects, *self.lists))
+
+    def in_cents(self, value: Record) -> bool:
+        """Whether none has a fraction of a cent. The value has passed its schema otherwise."""
+        for name in self.own:
+            amount = value.get(name)
+            if amount is not None and (amount % CENT if type(amount) is Decimal else type(amount) is not int):
+                return False
+        for name, inner in self.objects:
+            if (found := value.get(name)) is not None and not inner.in_cents(found):
+                return False
+        return all(inner.in_cents(each) for name, inner in self.lists for each in value.get(name) or ())
+
+
+@dataclass(frozen=True)
+class Quick:
+    """A schema without the `multipleOf: 0.01` of its amounts, and the amounts.
+
+    The library takes a Decimal apart digit by digit for it, four fifths of a check's time; a remainder is quick.
+    """
+
+    validator: Any
+    amounts: Amounts
+
+    def accepts(self, document: Record) -> bool:
+        """Whether the schema does. False may be too strict: then the schema itself decides."""
+        return self.validator.is_valid(document) and self.amounts.in_cents(document)
+
+
+@cache
+def _quick(entity: str) -> Quick:
+    whole = deepcopy(schema(entity))
+    amounts = _amounts(whole)
+    return Quick(jsonschema_rs.validator_for(whole, validate_formats=True), amounts)
+
+
+def _amounts(part: dict[str, Any]) -> Amounts:
+    """The amounts below a schema of an object, their `multipleOf` taken out of it; what stands elsewhere stays."""
+    fields = part.get("properties", {})
+    own = tuple(name for name, inner in fields.items() if inner.get("multipleOf") == CENT and inner.pop("multipleOf"))
+    objects = [(name, _amounts(inner)) for name, inner in fields.items() if "properties" in inner]
+    lists = [
+        (name, _amounts(inner["items"])) for name, inner in fields.items() if "properties" in inner.get("items", {})
+    ]
+    return Amounts(own, tuple(one for one in objects if one[1].count), tuple(one for one in lists if one[1].count))
+
+
 def check(entity: str, document: Record) -> None:
     """Raises InvalidDocument naming each field that breaks the schema."""
+    if _quick(entity).accepts(document):
+        return
     validator = _validator(entity)
     if validator.is_valid(document):
         return

@@ -51,7 +51,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _pages(world: World) -> dict[str, str]:
+def _pages(world: World, refund: int = 100, voucher: int = 100) -> dict[str, str]:
     middle = world.many["invoice_request"] // 2
     return {
         "overview": "/",
@@ -63,9 +63,9 @@ def _pages(world: World) -> dict[str, str]:
         "trace: order key": f"/trace?q={world.key('sales_order', middle)}",
         "trace: invoice number": f"/trace?q={world.invoice_no(middle)}",
         "trace: request number": f"/trace?q={world.key('invoice_request', middle)}",
-        "trace: refund": f"/trace?q={world.key('sales_refund', 100)}",
-        "trace: voucher": f"/trace?q={world.key('voucher', 100)}",
-        "trace: number in a system": "/trace?q=k3-100",
+        "trace: refund": f"/trace?q={world.key('sales_refund', refund)}",
+        "trace: voucher": f"/trace?q={world.key('voucher', voucher)}",
+        "trace: number in a system": f"/trace?q=k3-{voucher}",
         "search: beginning": f"/trace?q={str(world.order_no(middle))[:14]}",
         "search: many begin so": "/trace?q=3204",
         "search: nothing": "/trace?q=99999999",

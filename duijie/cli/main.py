@@ -10,6 +10,7 @@ import typer
 from duijie import __version__
 from duijie.cli import code, connection, explain, flow, journal, replay, work
 from duijie.cli.output import told
+from duijie.cli.preview import preview
 from duijie.console.cli import app as console_app
 from duijie.mapping.cli import app as mapping_app
 
@@ -24,6 +25,7 @@ app.add_typer(connection.connectors, name="connector", help="Connectors: what is
 app.add_typer(journal.app, name="journal", help="The journal: what is where, and why.")
 app.add_typer(work.app, name="work", help="Work items 待处理: what waits for a person.")
 app.add_typer(code.app, name="code", help="Code tables 对照: which code stands for which.")
+mapping_app.command("preview")(preview)
 app.add_typer(mapping_app, name="mapping", help="Mappings: lint, test, show, explain.")
 app.add_typer(console_app, name="console", help="The web console.")
 app.command("replay")(replay.replay)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from duijie import __version__
-from duijie.cli import code, connection, explain, flow, journal, replay, work
+from duijie.cli import code, connection, explain, flow, journal, record, replay, work
 from duijie.cli.output import told
 from duijie.cli.preview import preview
 from duijie.console.cli import app as console_app
@@ -26,7 +26,8 @@ app.add_typer(journal.app, name="journal", help="The journal: what is where, and
 app.add_typer(work.app, name="work", help="Work items 待处理: what waits for a person.")
 app.add_typer(code.app, name="code", help="Code tables 对照: which code stands for which.")
 mapping_app.command("preview")(preview)
-app.add_typer(mapping_app, name="mapping", help="Mappings: lint, test, show, explain.")
+mapping_app.command("record")(record.record)
+app.add_typer(mapping_app, name="mapping", help="Mappings: lint, test, show, explain, preview, record.")
 app.add_typer(console_app, name="console", help="The web console.")
 app.command("replay")(replay.replay)
 app.command("explain")(explain.explain)

@@ -21,11 +21,11 @@ from duijie import codec
 from duijie.codec import Record
 from duijie.console import lab_samples, people, words
 from duijie.console.lab_run import Job, Trial
-from duijie.console.lab_samples import Place
 from duijie.console.lab_words import vocabulary
 from duijie.console.site import Site
 from duijie.console.workbench import Workbench
 from duijie.journal.samples import Sample
+from duijie.places import Place
 
 LARGEST_TEXT = 64 * 1024
 LARGEST_RECORD = 512 * 1024

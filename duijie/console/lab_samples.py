@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +12,12 @@ from duijie import codec
 from duijie.codec import Record
 from duijie.console.flows import readable
 from duijie.console.lab_run import Job
-from duijie.flow import Deliver, Flow, Poll, Pull
 from duijie.journal import Journal, samples
-from duijie.journal.inbox import Source
 from duijie.journal.samples import PointLookup, Recorded, Sample
 from duijie.mapping import mapping_files
+from duijie.places import Place, places
 
 NEWEST = 50
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a mapping serves: `entity` is what a delivery reads, empty for a pull, which reads `stream`."""
-
-    flow: str = ""
-    connection: str = ""
-    stream: str = ""
-    entity: str = ""
-    settings: Record | None = None
-
-    @property
-    def source(self) -> Source:
-        """The stream."""
-        return Source(self.connection, self.stream)
 
 
 def listed(root: Path) -> dict[str, list[str]]:
@@ -57,17 +39,7 @@ def find(root: Path, name: str) -> Path | None:
 def place_of(root: Path, name: str) -> Place:
     """The first flow step that uses a mapping; an empty place where none does."""
     flows, _ = readable(root)
-    return next((place for flow in flows.values() for place in _places(flow, name)), Place())
-
-
-def _places(flow: Flow, name: str) -> list[Place]:
-    found = []
-    for step in flow.steps:
-        if isinstance(step, Pull | Poll) and step.mapping == name:
-            found.append(Place(flow.title, step.connection, step.stream, "", step.settings))
-        elif isinstance(step, Deliver) and step.mapping == name:
-            found.append(Place(flow.title, step.connection, step.sink, step.entity, step.settings))
-    return found
+    return next((place for flow in flows.values() for place in places(flow, name)), Place())
 
 
 def recorded(journal: Journal, place: Place) -> list[Recorded]:

@@ -12,15 +12,8 @@ from typing import Any
 
 from duijie import codec
 from duijie.connect.secrets import MASK, is_secret
+from duijie.people import is_personal
 
-WORDS = (
-    *("mobile", "phone", "telephone", "address", "email", "receiver", "consignee", "nick", "contact", "idcard"),
-    *("buyername", "customername", "invoicename", "realname", "alipay", "wechat"),
-    *("姓名", "电话", "手机", "地址", "邮箱", "收货人", "收件人", "联系人", "身份证"),
-)
-WHOLE = ("tel", "addr", "mail")
-PERSONS = ("buyer", "customer", "payer", "party", "member", "person")
-NAMES = ("name", "title", "fullname")
 SHORTEST = 2
 SHORTEST_NUMBER = 7
 
@@ -67,19 +60,7 @@ def _found(value: Any, within: str, covered: bool) -> Iterator[tuple[str, bool]]
         if is_secret(str(name)) and isinstance(below, str):
             yield below, True
         else:
-            yield from _found(below, str(name), covered or _is_personal(str(name), within))
-
-
-def _is_personal(name: str, within: str) -> bool:
-    flat = _flat(name)
-    if flat in WHOLE or any(word in flat for word in WORDS):
-        return True
-    around = _flat(within)
-    return flat in NAMES and (around == "invoicewish" or any(word in around for word in PERSONS))
-
-
-def _flat(name: str) -> str:
-    return name.lower().replace("_", "").replace("-", "")
+            yield from _found(below, str(name), covered or is_personal(str(name), within))
 
 
 def _is_worth(text: str) -> bool:

@@ -60,6 +60,21 @@ def documents(journal: Journal, entity: str, most: int) -> list[Recorded]:
     return _listed(journal, query.order_by(document.c.id.desc()).limit(most))
 
 
+def messages_of(journal: Journal, source: Source, key: str) -> list[Recorded]:
+    """The newest message of a stream under a key; none where there is none."""
+    query = select(message.c.id, message.c.key, message.c.received_at, message.c.state)
+    mine = (message.c.connection == source.connection, message.c.stream == source.stream, message.c.key == key)
+    return _listed(journal, query.where(*mine).order_by(message.c.id.desc()).limit(1))
+
+
+def documents_of(journal: Journal, entity: str, key: str) -> list[Recorded]:
+    """The current documents of an entity whose key, or the last part of it, is this."""
+    query = select(document.c.id, document.c.key, document.c.created_at)
+    wanted = (document.c.key == key) | document.c.key.endswith(f":{key}", autoescape=True)
+    query = query.where(document.c.entity == entity, document.c.current, wanted)
+    return _listed(journal, query.order_by(document.c.id.desc()))
+
+
 def _listed(journal: Journal, query: Select[Any]) -> list[Recorded]:
     with journal.reading() as tx:
         return [Recorded(*row) for row in tx.execute(query)]

@@ -219,7 +219,8 @@ def test_every_service_becomes_healthy_and_a_run_succeeds_on_the_celery_worker(n
     assert wait_until(lambda: "tell" in rest.dags(), 30, every=0.5)
     rest.trigger("tell", "first")
     assert rest.wait("tell", "first", 60) == "success"
-    assert "succeeded" in native.group.log("worker").read_text(errors="replace")
+    said = native.group.log("worker")
+    assert wait_until(lambda: "succeeded" in said.read_text(errors="replace"), 30, every=0.5)
 
     native.group.stop()
     assert native.group.members() == []

@@ -7,8 +7,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 
 from duijie.journal import Journal, chain, documents
+from duijie.journal.tables import metadata
 
 ADDED = (
     *("document_number", "message_held", "run_started", "incident_at"),
@@ -67,4 +70,12 @@ def test_0004_makes_earlier_documents_findable_and_links_them(path: Path) -> Non
     for number, root in (("1001", "shop:S1:1001"), ("R7", "shop:S1:1001"), ("26992000000000000017", "DJ1")):
         hits = chain.search(kept, number).documents
         assert [one.key for one in chain.roots(kept, hits)] == [root]
+    kept.engine.dispose()
+
+
+def test_a_new_journal_is_what_the_tables_say(path: Path) -> None:
+    kept = Journal.open(f"sqlite:///{path}")
+    with kept.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "version_table": "duijie_version"})
+        assert compare_metadata(context, metadata) == []
     kept.engine.dispose()

@@ -1,8 +1,8 @@
-"""The first schema: every table of `duijie.journal.tables`."""
+"""The first schema: every table as revision 0005 left it, so that 0002 to 0005 look first what is there."""
 
 from alembic import op
 
-from duijie.journal.tables import metadata
+from duijie.journal.migrations.as_of_0005 import metadata
 
 revision = "0001"
 down_revision = None

@@ -1,12 +1,12 @@
 """Code tables keep every version with the day it takes effect; a work item names the code it lacks in columns.
 
-0001 makes whatever the tables are defined as when it runs, so that a new journal already has all of this.
+0001 has made all of this already in a new journal.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-from duijie.journal.tables import ALWAYS, unmapped, work_item
+from duijie.journal.migrations.as_of_0005 import ALWAYS, unmapped, work_item
 from duijie.schemas import is_entity
 
 revision = "0002"

@@ -6,7 +6,7 @@ Documents and deliveries are found by their key, and documents by their message,
 import sqlalchemy as sa
 from alembic import op
 
-from duijie.journal.tables import delivery, document, replay
+from duijie.journal.migrations.as_of_0005 import delivery, document, replay
 
 revision = "0003"
 down_revision = "0002"

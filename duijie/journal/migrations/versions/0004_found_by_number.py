@@ -1,6 +1,6 @@
 """Every page finds what it shows by an index: numbers stand in columns, refunds and invoices in links.
 
-0001 makes whatever the tables are defined as when it runs, so that a new journal already has all of this.
+0001 has made all of this already in a new journal.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as lite_insert
 
 from duijie import codec
 from duijie.journal.documents import ORIGINS, number_of
-from duijie.journal.tables import delivery, document, incident, link, message, run
+from duijie.journal.migrations.as_of_0005 import delivery, document, incident, link, message, run
 
 revision = "0004"
 down_revision = "0003"

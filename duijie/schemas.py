@@ -88,11 +88,29 @@ class Quick:
         return self.validator.is_valid(document) and self.amounts.in_cents(document)
 
 
+def quick(whole: dict[str, Any]) -> Quick:
+    """The quick form of a schema, which stays as it is."""
+    lighter = _inlined(deepcopy(whole), whole.get("$defs", {}))
+    amounts = _amounts(lighter)
+    return Quick(jsonschema_rs.validator_for(lighter, validate_formats=True), amounts)
+
+
 @cache
 def _quick(entity: str) -> Quick:
-    whole = deepcopy(schema(entity))
-    amounts = _amounts(whole)
-    return Quick(jsonschema_rs.validator_for(whole, validate_formats=True), amounts)
+    return quick(schema(entity))
+
+
+def _inlined(part: dict[str, Any], shared: dict[str, Any], inside: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A schema with copies of the definitions it refers to; one that refers to itself, or is added to, stays."""
+    name = str(part.get("$ref", "")).removeprefix("#/$defs/")
+    if name in shared and name not in inside and not part.keys() & shared[name].keys():
+        part = {key: each for key, each in part.items() if key != "$ref"} | deepcopy(shared[name])
+        inside = (*inside, name)
+    if "properties" in part:
+        part["properties"] = {field: _inlined(inner, shared, inside) for field, inner in part["properties"].items()}
+    if "items" in part:
+        part["items"] = _inlined(part["items"], shared, inside)
+    return part
 
 
 def _amounts(part: dict[str, Any]) -> Amounts:

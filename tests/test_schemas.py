@@ -52,3 +52,15 @@ def test_the_quick_way_says_what_the_schema_says(lines: list[dict[str, object]],
 def test_every_amount_of_a_schema_is_checked_the_quick_way(entity: str) -> None:
     quick = schemas._quick(entity)
     assert str(schemas.schema(entity)).count("multipleOf") == quick.amounts.count
+
+
+def test_amounts_of_a_shared_definition_are_checked_the_quick_way_too() -> None:
+    money = {"type": "number", "multipleOf": Decimal("0.01")}
+    line = {"type": "object", "properties": {"net": {"$ref": "#/$defs/money"}, "parts": {"$ref": "#/$defs/lines"}}}
+    shared = {"money": money, "lines": {"type": "array", "items": line}}
+    whole = {"properties": {"tax": {"$ref": "#/$defs/money"}, "lines": {"$ref": "#/$defs/lines"}}, "$defs": shared}
+    exact, quick = jsonschema_rs.validator_for(whole), schemas.quick(whole)
+    assert quick.amounts.count == 2
+    for net in (Decimal("1.00"), Decimal("1.001"), "1.00", None):
+        for document in ({"tax": net}, {"lines": [{"net": net}]}, {"lines": [{"parts": [{"net": net}]}]}):
+            assert quick.accepts(document) == exact.is_valid(document), document

@@ -11,7 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
 import orjson
 from sqlalchemy import delete, insert
 
@@ -19,7 +18,7 @@ from benchmarks.mapping.hand import hand
 from benchmarks.mapping.orders import orders
 from benchmarks.mapping.ours import FILE, LOOKUP
 from benchmarks.mapping.timing import Sweep, Times, interleaved
-from duijie import codec
+from duijie import codec, schemas
 from duijie.codec import Record
 from duijie.journal import documents
 from duijie.journal.journal import Journal
@@ -39,8 +38,7 @@ class Chain:
         mapping = load_mapping(FILE)
         self._run = mapping.run
         self._stamp = f"{mapping.name}@{mapping.version}"
-        schema = codec.decode(SCHEMA.read_bytes())
-        self._is_valid = jsonschema_rs.validator_for(schema, validate_formats=True).is_valid
+        self._is_valid = schemas.quick(codec.decode(SCHEMA.read_bytes())).accepts
 
     def sweeps(self) -> dict[str, Sweep]:
         """What is timed, by name."""

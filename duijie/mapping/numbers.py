@@ -70,10 +70,11 @@ class Known(dict[Any, Decimal]):
         """Read it, whatever it is. Raises Fault."""
         if type(value) is not str or len(value) >= 32:
             return self.read(value)
-        plain = len(value) > 3 and value.strip(_DIGITS) == "." == value[-3:-2]
-        found = self[value] = Decimal(value) if plain else self.read(value)
-        if len(self) > KNOWN_LIMIT:
+        if not (value[-3:-2] == "." and str(found := Decimal(value)) == value):  # else it is written in cents
+            found = self.read(value)
+        if len(self) >= KNOWN_LIMIT:
             self.clear()
+        self[value] = found
         return found
 
 

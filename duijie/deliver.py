@@ -1,52 +1,55 @@
-"""deliver: every planned document gets into its sink exactly once, whatever breaks on the way.
+"""deliver: drain a sink's rows so that each document is in the target exactly once.
 
-The order of a batch: claim → map → (look up, where the target would accept a double) → commit `sent` → write →
-settle. An answer that does not come leaves `unknown`, and an unknown row is never written before `find` has said
-that the target does not hold it. A document found under our key with other figures is a conflict for a person.
+Per batch: claim → map → ask the target where it must be asked → commit `sent` → write → settle. An answer that does
+not come leaves `unknown`, and an unknown row is never written before `find` has said that the target does not hold it.
+A document found under our key with other figures is a conflict for a person.
 
 A new version of a document that the target has got already is compared with what was sent, as the mapping makes both
 now: the same is not sent again, a change is an update where the sink can make one, else a conflict for a person. Only
-figures (`absolute`) are overwritten.
+figures (`absolute`) are overwritten, and only by the newest. A version that its source has withdrawn (cancelled, 作废,
+反审核) reverses what the target has got, where the sink can; else a person must.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Rows
-from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy import Connection as Transaction
 
 from duijie import codec
 from duijie.codec import Record
-from duijie.connect.errors import DataError, DuijieError, OutcomeUnknown, Terminal, Transient
-from duijie.connect.protocol import Done, Figures, Found, Later, Outcome, Refused, Safety, Sink, Unknown, Updating
+from duijie.connect.errors import ConnectorFault, DataError, DuijieError, OutcomeUnknown, Terminal, Transient
+from duijie.connect.protocol import Done, Found, Outcome, Refused, Reversing, Safety, Sink, Unknown, Updating
 from duijie.difference import changes, told
 from duijie.flow import Deliver
-from duijie.journal import Journal, deliveries, documents, work
-from duijie.journal.deliveries import Change, Delivered, Delivery
+from duijie.journal import Journal, deliveries, documents, planning, work
+from duijie.journal.deliveries import Change, Claim, Delivered, Delivery
 from duijie.journal.documents import Document
 from duijie.journal.lookup import as_of, day_of
 from duijie.journal.work import Finding
+from duijie.leases import Keeper
 from duijie.mapping import Lookup, Mapping
+from duijie.parcels import (
+    COUNTED,
+    Parcel,
+    change_of,
+    conflict,
+    done,
+    given_up,
+    held,
+    revised,
+    shielded,
+    withdrawn,
+    worn_out,
+)  # fmt: skip
 
 Counts = Counter[str]
+Write = Callable[[Sequence[Record]], Sequence[Outcome]]
 LINGER_SECONDS = 20.0
-GRACE_SECONDS = {Safety.NATURAL_KEY: 0.0, Safety.TOKEN: 0.0, Safety.ABSOLUTE: 0.0, Safety.LOOKUP: 3.0}
-FAILED_ATTEMPTS = 8
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """A claimed delivery with the payload its mapping made."""
-
-    delivery: Delivery
-    payload: Record
-    key: str
-    figures: Figures
 
 
 class Delivering:
@@ -62,6 +65,7 @@ class Delivering:
         self._name = f"{step.connection}/{step.sink}"
         self._mapping = mapping
         self._lookup = lookup
+        self._keeper = Keeper(journal)
 
     def run(self) -> Counts:
         """Plan, recover, settle what is unknown, then deliver until nothing is due."""
@@ -77,7 +81,8 @@ class Delivering:
         counts: Counts = Counter()
         for states in (("unknown",), ("pending",)):
             while batch := deliveries.claim(self._journal, self._name, states, self._step.batch):
-                counts += self._batch(batch)
+                with self._keeper.keeping([one.claim for one in batch]):
+                    counts += self._batch(batch)
         return counts
 
     def _wait_until_due(self, deadline: float) -> None:
@@ -88,39 +93,69 @@ class Delivering:
             time.sleep(seconds)
 
     def _plan(self) -> int:
-        fresh = deliveries.unplanned(self._journal, self._step.entity, self._name)
-        routed = [(one, documents.amount_of(one.body)) for one in fresh if self._is_routed(one.body)]
-        others = [(one, 0) for one in fresh if not self._is_routed(one.body)]
-        deliveries.plan(self._journal, self._flow, self._name, others, "cancelled")
-        return deliveries.plan(self._journal, self._flow, self._name, routed)
+        return sum(map(self._plan_batch, planning.fresh(self._journal, self._step.entity, self._name)))
 
-    def _is_routed(self, body: Record) -> bool:
-        return all(body.get(field) in allowed for field, allowed in self._step.where.items())
+    def _plan_batch(self, fresh: Sequence[Document]) -> int:
+        withdrawn = [one.key for one in fresh if one.version > 1 and self._step.withdraws(one.body)]
+        reached = deliveries.reached(self._journal, self._name, withdrawn)
+        wanted = [one for one in fresh if one.key in reached or self._step.wants(one.body)]
+        others = [(one, 0) for one in fresh if one.key not in reached and not self._step.wants(one.body)]
+        planning.plan(self._journal, self._flow, self._name, others, "cancelled")
+        rows = [(one, documents.amount_of(one.body)) for one in wanted]
+        return planning.plan(self._journal, self._flow, self._name, rows)
 
     def _batch(self, batch: Sequence[Delivery]) -> Counts:
-        parcels, blocked, dropped = self._pack(batch)
-        counts = self._block(blocked)
-        deliveries.settle(self._journal, "claimed", dict.fromkeys(dropped, Change("cancelled", "映射规则跳过")))
-        parcels, counts_again = self._again(parcels)
-        counts += counts_again
+        withdrawn = [one for one in batch if self._step.withdraws(one.document.body)]
+        counts = self._withdraw(withdrawn)
+        parcels = self._pack([one for one in batch if not self._step.withdraws(one.document.body)], counts)
+        parcels = self._again(parcels, counts)
         found = self._find(parcels)
         if found is None:
             return counts + Counter(postponed=len(parcels))
         counts += self._adopt(parcels, found)
-        absent = [parcel for parcel in parcels if parcel.key not in found]
-        for start in range(0, len(absent), self._sink.batch):
-            counts += self._send(absent[start : start + self._sink.batch], self._sink.write)
+        absent = self._leave_old([parcel for parcel in parcels if parcel.key not in found])
+        for part in self._parts(absent):
+            counts += self._send(part, self._sink.write)
         return counts
 
-    def _again(self, parcels: list[Parcel]) -> tuple[list[Parcel], Counts]:
-        """Settle those whose earlier version the target has got; the others are left, for the way of a first one."""
-        revised = [one.delivery.document.key for one in parcels if one.delivery.document.version > 1]
-        if not revised or self._sink.safety is Safety.ABSOLUTE:
-            return parcels, Counter()
-        before = deliveries.last_done(self._journal, self._name, revised)
-        fresh = [one for one in parcels if one.delivery.document.key not in before]
-        again = [(one, before[one.delivery.document.key]) for one in parcels if one.delivery.document.key in before]
-        return fresh, self._revise(again)
+    def _parts(self, parcels: Sequence[Parcel]) -> Iterable[Sequence[Parcel]]:
+        size = max(self._sink.batch, 1)
+        return (parcels[start : start + size] for start in range(0, len(parcels), size))
+
+    def _leave_old(self, absent: Sequence[Parcel]) -> list[Parcel]:
+        """Those to write: a version that a newer one has overtaken gives way, one that was sent too often waits."""
+        old = [one for one in absent if one.delivery.overtaken]
+        worn = [one for one in absent if one.is_worn and not one.delivery.overtaken]
+        with self._journal.writing() as tx:
+            self._settle(tx, {one.delivery.claim: Change("superseded", "已有更新的版本") for one in old})
+            for one in worn:
+                self._hold(tx, one.delivery, "rejected", one.key, worn_out(one))
+        return [one for one in absent if not one.delivery.overtaken and not one.is_worn]
+
+    def _settle(self, tx: Transaction, settled: Rows[Claim, Change]) -> set[Claim]:
+        return deliveries.settle_in(tx, self._journal, "claimed", settled) if settled else set()
+
+    def _hold(self, tx: Transaction, one: Delivery, kind: str, key: str, reason: str, before: str = "claimed") -> None:
+        """Leave a delivery to a person."""
+        change = Change("rejected", reason, target_key=key)
+        if deliveries.settle_in(tx, self._journal, before, {one.claim: change}):
+            finding = Finding(kind, f"{self._name}:{key}", reason)
+            work.open_item(tx, self._journal, self._flow, finding, [held(one)])
+
+    def _again(self, parcels: list[Parcel], counts: Counts) -> list[Parcel]:
+        """Settle those whose earlier version the target has got; the others go the way of a first one."""
+        later = [one for one in parcels if one.delivery.document.version > 1]
+        if not later or self._sink.safety is Safety.ABSOLUTE:
+            return parcels
+        before = self._delivered([one.delivery.document.key for one in later])
+        again = [(one, before[one.delivery.document.key]) for one in later if one.delivery.document.key in before]
+        counts += self._revise(again)
+        return [one for one in parcels if one.delivery.document.key not in before]
+
+    def _delivered(self, keys: Sequence[str]) -> dict[str, Delivered]:
+        """What the target has got of these keys and has not been made to take back."""
+        last = deliveries.last_done(self._journal, self._name, keys)
+        return {key: one for key, one in last.items() if not self._step.withdraws(one.document.body)}
 
     def _revise(self, again: Sequence[tuple[Parcel, Delivered]]) -> Counts:
         counts: Counts = Counter()
@@ -128,31 +163,55 @@ class Delivering:
         with self._journal.writing() as tx:
             for parcel, before in again:
                 found = list(changes(self._sent(before.document), parcel.payload))
-                if not found:
-                    why = f"与已送达的第 {before.document.version} 版内容相同, 未重发"
-                    change = _done(parcel, before.native_id, before.native_no, {}, why)
-                    work.release_records(
-                        tx, self._journal, self._flow, self._step.entity, [parcel.delivery.document.key]
-                    )
-                    counts["unchanged"] += 1
-                elif isinstance(self._sink, Updating):
+                if found and isinstance(self._sink, Updating):
                     changed.append((parcel, before))
-                    continue
-                else:
-                    change = self._conflict(tx, parcel, _revised(before, told(found)))
+                elif found:
+                    self._hold(tx, parcel.delivery, "conflict", parcel.key, revised(before, told(found)))
                     counts["waiting"] += 1
-                deliveries.settle_in(tx, self._journal, "claimed", {parcel.delivery.id: change})
+                else:
+                    why = f"与已送达的第 {before.document.version} 版内容相同, 未重发"
+                    self._settle(tx, {parcel.delivery.claim: done(parcel, before.native_id, before.native_no, {}, why)})
+                    self._release(tx, [parcel])
+                    counts["unchanged"] += 1
         return counts + self._update(changed)
 
     def _update(self, changed: Sequence[tuple[Parcel, Delivered]]) -> Counts:
         counts: Counts = Counter()
+        ids = {parcel.delivery.id: before.native_id for parcel, before in changed}
         sink = self._sink
         if not isinstance(sink, Updating):
             return counts
-        for start in range(0, len(changed), self._sink.batch):
-            part = changed[start : start + self._sink.batch]
-            update = partial(sink.update, native_ids=[before.native_id for _, before in part])
-            counts += self._send([one for one, _ in part], update)
+        for part in self._parts([parcel for parcel, _ in changed]):
+            counts += self._send(part, partial(sink.update, native_ids=[ids[one.delivery.id] for one in part]))
+        return counts
+
+    def _withdraw(self, batch: Sequence[Delivery]) -> Counts:
+        """Take back at the target what its source has withdrawn."""
+        counts: Counts = Counter()
+        if not batch:
+            return counts
+        before = self._delivered([one.document.key for one in batch])
+        gone = [one for one in batch if one.document.key not in before]
+        undone: list[tuple[Parcel, Delivered]] = []
+        with self._journal.writing() as tx:
+            self._settle(tx, {one.claim: Change("cancelled", "来源已取消, 目标系统没有有效的该单据") for one in gone})
+            for one in (one for one in batch if one.document.key in before):
+                was = before[one.document.key]
+                if isinstance(self._sink, Reversing):
+                    undone.append((Parcel(one, self._sent(was.document), was.target_key, {}), was))
+                else:
+                    self._hold(tx, one, "conflict", was.target_key, withdrawn(was))
+                    counts["waiting"] += 1
+        return counts + self._reverse(undone)
+
+    def _reverse(self, undone: Sequence[tuple[Parcel, Delivered]]) -> Counts:
+        counts: Counts = Counter()
+        ids = {parcel.delivery.id: before.native_id for parcel, before in undone}
+        sink = self._sink
+        if not isinstance(sink, Reversing):
+            return counts
+        for part in self._parts([parcel for parcel, _ in undone]):
+            counts += self._send(part, partial(sink.reverse, native_ids=[ids[one.delivery.id] for one in part]))
         return counts
 
     def _sent(self, document: Document) -> Record:
@@ -166,39 +225,47 @@ class Delivering:
         lookup = as_of(self._lookup, day_of(document.body))
         return self._mapping.run(document.body, lookup, self._step.settings)
 
-    def _pack(self, batch: Sequence[Delivery]) -> tuple[list[Parcel], list[tuple[Delivery, DataError]], list[int]]:
-        """Map each document: parcels, those a person must help, those the mapping itself skips."""
+    def _pack(self, batch: Sequence[Delivery], counts: Counts) -> list[Parcel]:
+        """Map each document; what a person must help waits, what the mapping itself skips is cancelled."""
         parcels: list[Parcel] = []
-        blocked: list[tuple[Delivery, DataError]] = []
-        dropped: list[int] = []
+        blocked: list[tuple[Delivery, DuijieError]] = []
+        dropped: dict[Claim, Change] = {}
         for one in batch:
             try:
                 payload = self._payload(one.document)
-            except DataError as error:
+                if payload is None:
+                    dropped[one.claim] = Change("cancelled", "映射规则跳过")
+                else:
+                    parcels.append(self._parcel(one, payload))
+            except (DataError, ConnectorFault) as error:
                 blocked.append((one, error))
-                continue
-            if payload is None:
-                dropped.append(one.id)
-            else:
-                parcels.append(Parcel(one, payload, self._sink.key_of(payload), self._sink.figures_of(payload)))
-        return parcels, blocked, dropped
+        self._block(blocked, dropped)
+        counts["waiting"] += len(blocked)
+        return parcels
 
-    def _block(self, blocked: Sequence[tuple[Delivery, DataError]]) -> Counts:
+    def _parcel(self, one: Delivery, payload: Record) -> Parcel:
+        key = shielded(self._name, lambda: str(self._sink.key_of(payload)))
+        return Parcel(one, payload, key, shielded(self._name, lambda: dict(self._sink.figures_of(payload))))
+
+    def _block(self, blocked: Sequence[tuple[Delivery, DuijieError]], dropped: Rows[Claim, Change]) -> None:
+        if not blocked and not dropped:
+            return
         with self._journal.writing() as tx:
+            self._settle(tx, dropped)
             for one, error in blocked:
-                deliveries.settle_in(tx, self._journal, "claimed", {one.id: Change("blocked", error.zh)})
-                name = f"{one.document.entity}:{one.document.key}"
-                finding = work.finding_for(error, name, self._step.connection)
-                work.open_item(tx, self._journal, self._flow, finding, [_held(one)])
-        return Counter(waiting=len(blocked))
+                after = "unknown" if one.before == "unknown" else "blocked"
+                if self._settle(tx, {one.claim: Change(after, error.zh, retry_in=60.0)}):
+                    name = f"{one.document.entity}:{one.document.key}"
+                    finding = work.finding_for(error, name, self._step.connection)
+                    work.open_item(tx, self._journal, self._flow, finding, [held(one)])
 
     def _find(self, parcels: Sequence[Parcel]) -> Rows[str, Found] | None:
         """What the target holds already; None when it cannot be asked now (everything is put back as it was)."""
-        asked = [parcel for parcel in parcels if self._must_ask(parcel)]
+        asked = [parcel.key for parcel in parcels if self._must_ask(parcel)]
         if not asked:
             return {}
         try:
-            return self._sink.find([parcel.key for parcel in asked])
+            return shielded(self._name, lambda: dict(self._sink.find(asked)))
         except (Transient, OutcomeUnknown) as error:
             self._put_back(parcels, error)
             return None
@@ -210,105 +277,76 @@ class Delivering:
         return parcel.delivery.before == "unknown" or self._sink.safety is Safety.LOOKUP
 
     def _put_back(self, parcels: Sequence[Parcel], error: DuijieError) -> None:
-        changes = {
-            p.delivery.id: Change("unknown" if p.delivery.before == "unknown" else "pending", error.zh, retry_in=5.0)
-            for p in parcels
-        }
-        deliveries.settle(self._journal, "claimed", changes)
+        pause = max(5.0, getattr(error, "retry_after", 0.0))
+        settled = {p.delivery.claim: Change(p.delivery.before, error.zh, retry_in=pause) for p in parcels}
+        deliveries.settle(self._journal, "claimed", settled)
 
     def _adopt(self, parcels: Sequence[Parcel], found: Rows[str, Found]) -> Counts:
         """Settle what the target already holds: the same figures are done, others are a conflict."""
         counts: Counts = Counter()
         with self._journal.writing() as tx:
-            for parcel in parcels:
-                there = found.get(parcel.key)
-                if there is None:
-                    continue
+            for parcel in (parcel for parcel in parcels if parcel.key in found):
+                there = found[parcel.key]
                 if dict(there.figures) == dict(parcel.figures):
-                    change = _done(parcel, there.native_id, there.native_no, there.raw, "查询确认: 目标系统已有该单据")
+                    why = "查询确认: 目标系统已有该单据"
+                    change = done(parcel, there.native_id, there.native_no, there.raw, why)
+                    self._settle(tx, {parcel.delivery.claim: change})
+                    self._release(tx, [parcel])
                     counts["confirmed"] += 1
                 elif self._sink.safety is Safety.ABSOLUTE:
-                    change = Change("pending", "目标数值已旧, 重写最新值")
+                    after = "superseded" if parcel.delivery.overtaken else "pending"
+                    self._settle(tx, {parcel.delivery.claim: Change(after, "目标数值已旧, 重写最新值")})
                 else:
-                    change = self._conflict(tx, parcel, _conflict(parcel, there))
+                    self._hold(tx, parcel.delivery, "conflict", parcel.key, conflict(parcel, there))
                     counts["waiting"] += 1
-                deliveries.settle_in(tx, self._journal, "claimed", {parcel.delivery.id: change})
         return counts
 
-    def _conflict(self, tx: Transaction, parcel: Parcel, reason: str) -> Change:
-        finding = Finding("conflict", f"{self._name}:{parcel.key}", reason)
-        work.open_item(tx, self._journal, self._flow, finding, [_held(parcel.delivery)])
-        return Change("rejected", reason, target_key=parcel.key)
+    def _release(self, tx: Transaction, parcels: Iterable[Parcel]) -> None:
+        keys = [one.delivery.document.key for one in parcels]
+        work.release_records(tx, self._journal, self._flow, self._step.entity, keys)
 
-    def _send(self, parcels: Sequence[Parcel], write: Callable[[Sequence[Record]], Sequence[Outcome]]) -> Counts:
+    def _send(self, parcels: Sequence[Parcel], write: Write) -> Counts:
         """Commit `sent`, then let the calls leave, then settle each outcome."""
         stamp = f"{self._mapping.name}@{self._mapping.version}"
-        sent = {
-            parcel.delivery.id: Change(
-                "sent", target_key=parcel.key, mapping=stamp, payload_hash=codec.digest(parcel.payload)
+        marked = {
+            one.delivery.claim: Change(
+                "sent", target_key=one.key, mapping=stamp, payload_hash=codec.digest(one.payload)
             )
-            for parcel in parcels
+            for one in parcels
         }
-        deliveries.settle(self._journal, "claimed", sent)
-        written = write([parcel.payload for parcel in parcels])
-        outcomes = [_given_up(parcel, outcome) for parcel, outcome in zip(parcels, written, strict=True)]
-        counts: Counts = Counter()
+        ours = deliveries.settle(self._journal, "claimed", marked)
+        mine = [one for one in parcels if one.delivery.claim in ours]
+        ended = [given_up(one, outcome) for one, outcome in zip(mine, self._written(mine, write), strict=True)]
+        counts: Counts = Counter(overtaken=len(parcels) - len(mine))
         with self._journal.writing() as tx:
-            for parcel, outcome in zip(parcels, outcomes, strict=True):
-                change = self._change(parcel, outcome)
-                deliveries.settle_in(tx, self._journal, "sent", {parcel.delivery.id: change})
-                counts[_COUNTED[change.after]] += 1
-                if isinstance(outcome, Refused):
-                    finding = Finding(self._kind(), f"{self._name}:{parcel.delivery.document.key}", outcome.zh)
-                    work.open_item(tx, self._journal, self._flow, finding, [_held(parcel.delivery)])
-            done = [p.delivery.document.key for p, o in zip(parcels, outcomes, strict=True) if isinstance(o, Done)]
-            work.release_records(tx, self._journal, self._flow, self._step.entity, done)
+            self._keep(tx, list(zip(mine, ended, strict=True)), counts)
         return counts
+
+    def _written(self, parcels: Sequence[Parcel], write: Write) -> Sequence[Outcome]:
+        """One outcome per parcel, whatever the connector does: what it does not tell is unknown."""
+        if not parcels:
+            return []
+        try:
+            outcomes = list(shielded(self._name, lambda: write([one.payload for one in parcels])))
+        except DuijieError as error:
+            return [Unknown(error.zh, error.en)] * len(parcels)
+        if len(outcomes) == len(parcels):
+            return outcomes
+        zh = f"连接器应返回 {len(parcels)} 个结果, 实返 {len(outcomes)} 个; 结果未知, 先查询"
+        return [Unknown(zh, f"the sink gave {len(outcomes)} outcomes for {len(parcels)}")] * len(parcels)
+
+    def _keep(self, tx: Transaction, ended: Sequence[tuple[Parcel, Outcome]], counts: Counts) -> None:
+        passed: dict[Claim, Change] = {}
+        for parcel, outcome in ended:
+            change = change_of(parcel, outcome, self._sink.safety)
+            counts[COUNTED[change.after]] += 1
+            if isinstance(outcome, Refused):
+                self._hold(tx, parcel.delivery, self._kind(), parcel.key, outcome.zh, before="sent")
+            else:
+                passed[parcel.delivery.claim] = change
+        if passed:
+            deliveries.settle_in(tx, self._journal, "sent", passed)
+        self._release(tx, [parcel for parcel, outcome in ended if isinstance(outcome, Done)])
 
     def _kind(self) -> str:
         return "invoice" if self._step.entity in ("invoice_request", "red_request") else "rejected"
-
-    def _change(self, parcel: Parcel, outcome: Outcome) -> Change:
-        match outcome:
-            case Done():
-                return _done(parcel, outcome.native_id, outcome.native_no, outcome.raw, "")
-            case Refused():
-                return Change("rejected", outcome.zh, target_key=parcel.key)
-            case Unknown():
-                return Change("unknown", outcome.zh, target_key=parcel.key, retry_in=GRACE_SECONDS[self._sink.safety])
-            case Later():
-                again = max(outcome.after, min(2.0**parcel.delivery.attempts, 300.0))
-                return Change("pending", outcome.zh, retry_in=again)
-
-
-def _given_up(parcel: Parcel, outcome: Outcome) -> Outcome:
-    if isinstance(outcome, Later) and parcel.delivery.attempts >= FAILED_ATTEMPTS:
-        zh = f"已尝试 {FAILED_ATTEMPTS} 次仍未成功: {outcome.zh}; 请排除原因后重放"
-        return Refused("ATTEMPTS", zh, f"given up after {FAILED_ATTEMPTS} attempts: {outcome.en}")
-    return outcome
-
-
-_COUNTED = {"done": "delivered", "rejected": "waiting", "unknown": "unknown", "pending": "postponed"}
-
-
-def _done(parcel: Parcel, native_id: str, native_no: str, raw: Record, why: str) -> Change:
-    return Change("done", why, native_id=native_id, native_no=native_no, target_key=parcel.key, receipt=raw)
-
-
-def _held(one: Delivery) -> tuple[str, str, int]:
-    return one.document.entity, one.document.key, documents.amount_of(one.document.body)
-
-
-def _revised(before: Delivered, said: str) -> str:
-    number = before.native_no or before.native_id
-    return (
-        f"目标系统已有第 {before.document.version} 版 (单号 {number}), 新版本内容不同: {said}。"
-        "系统不会覆盖已送达的单据, 请在目标系统人工更正后关闭本待处理"
-    )
-
-
-def _conflict(parcel: Parcel, there: Found) -> str:
-    ours = ", ".join(f"{name} {value}" for name, value in parcel.figures.items())
-    theirs = ", ".join(f"{name} {value}" for name, value in there.figures.items())
-    number = there.native_no or parcel.key
-    return f"目标系统已有单据 {number}, 但数值不同: 我方 {ours}; 对方 {theirs}。请人工核对, 不会覆盖"

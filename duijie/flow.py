@@ -7,6 +7,7 @@ for) or `alert`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import msgspec
 import yaml
 
 from duijie.connect.errors import ConfigError
+
+WITHDRAWN = ("void", "draft")  # approval of a document that does not count: 作废, 反审核
 
 
 class Pull(msgspec.Struct, tag_field="verb", tag="pull", forbid_unknown_fields=True, frozen=True):
@@ -66,7 +69,11 @@ class Derive(msgspec.Struct, tag_field="verb", tag="derive", forbid_unknown_fiel
 
 
 class Deliver(msgspec.Struct, tag_field="verb", tag="deliver", forbid_unknown_fields=True, frozen=True):
-    """Bring every current document of an entity into a sink. `where`: field → values that are routed there."""
+    """Bring every current document of an entity into a sink. `where`: field → values that are routed there.
+
+    `reverse`: field → values by which its source has withdrawn a document, beside approval void (作废) and draft
+    (反审核): what the sink has got of it is taken back.
+    """
 
     name: str
     connection: str
@@ -74,8 +81,19 @@ class Deliver(msgspec.Struct, tag_field="verb", tag="deliver", forbid_unknown_fi
     entity: str
     mapping: str
     where: dict[str, tuple[str, ...]] = {}
+    reverse: dict[str, tuple[str, ...]] = {}
     batch: int = 200
     settings: dict[str, Any] = {}
+
+    def withdraws(self, document: Mapping[str, Any]) -> bool:
+        """Whether its source has withdrawn this document."""
+        named = any(document.get(field) in values for field, values in self.reverse.items())
+        return named or document.get("approval") in WITHDRAWN
+
+    def wants(self, document: Mapping[str, Any]) -> bool:
+        """Whether the sink must have this document."""
+        routed = all(document.get(field) in values for field, values in self.where.items())
+        return routed and not self.withdraws(document)
 
 
 class Reconcile(msgspec.Struct, tag_field="verb", tag="reconcile", forbid_unknown_fields=True, frozen=True):

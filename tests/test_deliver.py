@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
-from duijie import deliver
+from duijie import leases, parcels
 from duijie.codec import Record
+from duijie.connect import leave
+from duijie.connect.errors import ConnectorFault, NotSent
 from duijie.connect.protocol import Done, Figures, Found, Later, Outcome, Refused, Safety, Unknown
+from duijie.connect.retry import outcome_of
 from duijie.deliver import Delivering
 from duijie.flow import Deliver
-from duijie.journal import Journal, documents
+from duijie.journal import Journal, deliveries, documents
 from duijie.journal.tables import delivery, delivery_event, work_item
 from duijie.mapping import StaticLookup, load_mapping
 
@@ -88,7 +93,7 @@ class Target:
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])
 def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     monkeypatch.setenv("DUIJIE_HOME", str(tmp_path))
-    monkeypatch.setattr(deliver, "GRACE_SECONDS", dict.fromkeys(Safety, 0.0))
+    monkeypatch.setattr(parcels, "GRACE_SECONDS", dict.fromkeys(Safety, 0.0))
     if request.param == "postgresql":
         return Journal.open(request.getfixturevalue("postgres_database"))
     return Journal.open(f"sqlite:///{tmp_path / 'journal.db'}")
@@ -206,7 +211,7 @@ def test_three_bad_of_a_hundred_wait_and_the_others_go_through(kept: Journal, tm
 def test_what_is_refused_again_and_again_ends_with_a_person(
     kept: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "FAILED_ATTEMPTS", 1)
+    monkeypatch.setattr(parcels, "ATTEMPTS", 1)
     target = Target(Safety.NATURAL_KEY)
     target.fate = {"a": ["busy"] * 20}
     orders(kept, "a")
@@ -321,3 +326,187 @@ class TestANewVersionOfWhatTheTargetHas:
         orders(kept, "a", gross=Decimal("99.00"))
         assert run(kept, target, tmp_path)["delivered"] == 1
         assert [str(one["amount"]) for one in target.held] == ["99.00"]
+
+
+class Reversible(Target):
+    """A target that can also take a document back."""
+
+    def reverse(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
+        return [self._reverse(native_id) for native_id in native_ids]
+
+    def _reverse(self, native_id: str) -> Outcome:
+        self.calls.append("reverse")
+        self.held = [one for one in self.held if f"id-{one['no']}" != native_id]
+        fate = (self.fate.get(native_id) or ["ok"]).pop(0)
+        return Unknown("应答丢失", "lost") if fate == "lost" else Done(native_id, "", {"voided": True})
+
+
+class TestWhatItsSourceHasWithdrawn:
+    ROUTE = {"where": {"status": ("paid",)}, "reverse": {"status": ("cancelled",)}}  # noqa: RUF012
+
+    def delivered(self, kept: Journal, target: Target, folder: Path) -> None:
+        orders(kept, "a", status="paid")
+        run(kept, target, folder, **self.ROUTE)
+        target.calls.clear()
+
+    @pytest.mark.parametrize("fate", ["ok", "lost"])
+    @pytest.mark.parametrize("said", [{"status": "cancelled"}, {"approval": "void"}, {"approval": "draft"}])
+    def test_is_taken_back_once_at_the_target(
+        self, kept: Journal, tmp_path: Path, said: dict[str, str], fate: str
+    ) -> None:
+        target = Reversible(Safety.LOOKUP)
+        self.delivered(kept, target, tmp_path)
+        target.fate = {"id-a": [fate]}
+        orders(kept, "a", **({"status": "paid"} | said))
+        run(kept, target, tmp_path, **self.ROUTE)
+        run(kept, target, tmp_path, **self.ROUTE)
+        assert (target.held, set(target.calls), states(kept)) == ([], {"reverse"}, {"a": "done"})
+
+    def test_waits_for_a_person_where_the_sink_cannot(self, kept: Journal, tmp_path: Path) -> None:
+        target = Target(Safety.NATURAL_KEY)
+        self.delivered(kept, target, tmp_path)
+        orders(kept, "a", status="cancelled")
+        run(kept, target, tmp_path, **self.ROUTE)
+        assert (states(kept), target.calls) == ({"a": "rejected"}, [])
+        with kept.reading() as tx:
+            [item] = tx.execute(select(work_item)).all()
+        assert item.kind == "conflict"
+        assert "来源系统已取消该单据, 而目标系统仍有单号 a" in item.reason
+
+    def test_is_never_sent_where_the_target_has_not_got_it(self, kept: Journal, tmp_path: Path) -> None:
+        target = Reversible(Safety.LOOKUP)
+        orders(kept, "a", status="cancelled")
+        run(kept, target, tmp_path, **self.ROUTE)
+        assert (states(kept), target.calls) == ({"a": "cancelled"}, [])
+
+    def test_gives_way_while_an_earlier_version_is_unknown(self, kept: Journal, tmp_path: Path) -> None:
+        target = Reversible(Safety.NATURAL_KEY)
+        target.fate = {"a": ["kill before"]}
+        orders(kept, "a", status="paid")
+        with pytest.raises(Killed):
+            run(kept, target, tmp_path, **self.ROUTE)
+        expire_leases(kept)
+        orders(kept, "a", status="cancelled")
+        run(kept, target, tmp_path, **self.ROUTE)
+        assert target.held == []
+        with kept.reading() as tx:
+            ends = list(tx.execute(select(delivery.c.state).order_by(delivery.c.id)).scalars())
+        assert ends == ["superseded", "cancelled"]
+
+    def test_comes_again_when_its_source_brings_it_back(self, kept: Journal, tmp_path: Path) -> None:
+        target = Reversible(Safety.LOOKUP)
+        self.delivered(kept, target, tmp_path)
+        for status in ("cancelled", "paid"):
+            orders(kept, "a", status=status)
+            run(kept, target, tmp_path, **self.ROUTE)
+        assert [one["no"] for one in target.held] == ["a"]
+
+
+class Hostile(Target):
+    """A sink whose program is wrong, in the way it is told."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(Safety.LOOKUP)
+        self.fault = fault
+
+    def key_of(self, payload: Record) -> str:
+        return str(payload["nowhere"]) if self.fault == "key_of" else super().key_of(payload)
+
+    def figures_of(self, payload: Record) -> Figures:
+        return {"amount": 1 / 0} if self.fault == "figures_of" else super().figures_of(payload)  # type: ignore[dict-item]
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
+        if self.fault == "find":
+            raise KeyError("data")
+        return super().find(keys)
+
+    def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
+        outcomes = super().write(payloads)
+        if self.fault == "write":
+            raise AttributeError("NoneType")
+        return outcomes[1:] if self.fault == "too few" else outcomes
+
+
+class TestAConnectorThatIsWrong:
+    @pytest.mark.parametrize("fault", ["write", "too few"])
+    def test_leaves_its_outcomes_unknown_and_they_are_asked_for(
+        self, kept: Journal, tmp_path: Path, fault: str
+    ) -> None:
+        target = Hostile(fault)
+        orders(kept, "a", "b")
+        run(kept, target, tmp_path)
+        assert (states(kept), sorted(one["no"] for one in target.held)) == ({"a": "done", "b": "done"}, ["a", "b"])
+
+    @pytest.mark.parametrize("fault", ["key_of", "figures_of"])
+    def test_holds_the_document_for_an_engineer(self, kept: Journal, tmp_path: Path, fault: str) -> None:
+        orders(kept, "a")
+        run(kept, Hostile(fault), tmp_path)
+        assert states(kept) == {"a": "blocked"}
+        with kept.reading() as tx:
+            [item] = tx.execute(select(work_item)).all()
+        assert (item.kind, item.owner) == ("config", "工程师")
+        assert "target/order 的连接器程序出错" in item.reason
+
+    def test_ends_the_step_plainly_when_it_cannot_be_asked(self, kept: Journal, tmp_path: Path) -> None:
+        orders(kept, "a")
+        with pytest.raises(ConnectorFault, match="KeyError"):
+            run(kept, Hostile("find"), tmp_path)
+        assert states(kept) == {"a": "pending"}
+
+
+def test_what_is_lost_again_and_again_ends_with_a_person(kept: Journal, target: Target, tmp_path: Path) -> None:
+    target.fate = {"a": ["lost before"] * 50}
+    orders(kept, "a")
+    run(kept, target, tmp_path)
+    assert (states(kept), target.calls.count("write")) == ({"a": "rejected"}, parcels.ATTEMPTS)
+
+
+def test_an_earlier_version_let_go_late_never_overwrites_a_newer_one(kept: Journal, tmp_path: Path) -> None:
+    target = Target(Safety.ABSOLUTE)
+    target.fate = {"a": ["kill before"]}
+    orders(kept, "a")
+    with pytest.raises(Killed):
+        run(kept, target, tmp_path)
+    orders(kept, "a", gross=Decimal("99.00"))
+    expire_leases(kept)
+    run(kept, target, tmp_path)
+    assert [str(one["amount"]) for one in target.held] == ["99.00"]
+    with kept.reading() as tx:
+        ends = list(tx.execute(select(delivery.c.state).order_by(delivery.c.id)).scalars())
+    assert ends == ["superseded", "done"]
+    assert target.calls.count("write") == 2
+
+
+def test_nothing_leaves_once_the_lease_is_about_to_run_out(kept: Journal, tmp_path: Path) -> None:
+    class Paused(Target):
+        def _write(self, payload: Record) -> Outcome:
+            try:
+                leave.ask("target")
+            except NotSent as error:
+                return outcome_of(error)
+            return super()._write(payload)
+
+    target = Paused(Safety.LOOKUP)
+    orders(kept, "a")
+    with pytest.MonkeyPatch.context() as slow:
+        slow.setattr(leases, "LEASE", timedelta(seconds=1))
+        slow.setattr(parcels, "LONGEST_PAUSE", 60.0)
+        run(kept, target, tmp_path)
+    assert (states(kept), target.held) == ({"a": "pending"}, [])
+
+
+def test_a_lease_is_renewed_while_a_batch_takes_long(kept: Journal, tmp_path: Path) -> None:
+    class Slow(Target):
+        def _write(self, payload: Record) -> Outcome:
+            time.sleep(0.5)
+            with kept.reading() as tx:
+                self.leases = tx.execute(select(delivery.c.lease_until)).scalar_one()
+            return super()._write(payload)
+
+    target = Slow(Safety.LOOKUP)
+    orders(kept, "a")
+    began = kept.now()
+    with pytest.MonkeyPatch.context() as short:
+        short.setattr(leases, "LEASE", timedelta(seconds=0.4))
+        run(kept, target, tmp_path)
+    assert target.leases > began + deliveries.LEASE + timedelta(seconds=0.2)

@@ -16,6 +16,7 @@ ORDER = [  # each room may import those before it, never those after it
     {"codec", "connect", "difference", "people"},
     {"schemas"},
     {"mapping", "journal", "flow"},
+    {"leases", "parcels"},
     {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes", "provenance"},
     {"masking", "places", "yamltests"},
     {"recording"},

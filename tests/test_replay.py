@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, inspect, text, update
 from typer.testing import CliRunner, Result
 
-from duijie import codec, deliver
+from duijie import codec, parcels
 from duijie.cli.main import app
 from duijie.connect.errors import ConfigError
 from duijie.connect.protocol import Safety
@@ -20,6 +20,7 @@ from duijie.journal.codes import CHINA
 from duijie.journal.inbox import Source
 from duijie.journal.tables import message
 from duijie.replay import Released, Wanted, choose, is_figure, preview_item, replay_item
+from tests.journal.old import emptied, journal_at
 from tests.replay_world import LEVELS, SENT_TO_PSI, World, trade
 from tests.test_deliver import Changeable, Target
 
@@ -27,7 +28,7 @@ from tests.test_deliver import Changeable, Target
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])
 def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Journal:
     monkeypatch.setenv("DUIJIE_HOME", str(tmp_path))
-    monkeypatch.setattr(deliver, "GRACE_SECONDS", dict.fromkeys(Safety, 0.0))
+    monkeypatch.setattr(parcels, "GRACE_SECONDS", dict.fromkeys(Safety, 0.0))
     if request.param == "postgresql":
         return Journal.open(request.getfixturevalue("postgres_database"))
     return Journal.open(f"sqlite:///{tmp_path / 'journal.db'}")
@@ -538,12 +539,13 @@ class TestTheCommand:
 
 def test_a_journal_of_the_schema_before_gets_the_table_and_the_indexes(kept: Journal) -> None:
     indexes = ("document_by_message", "document_by_key", "delivery_of")
-    with kept.writing() as tx:
+    url = emptied(kept)
+    old = journal_at(url, "0005")
+    with old.writing() as tx:
         for statement in ("DROP TABLE replay", *(f"DROP INDEX {name}" for name in indexes)):
             tx.execute(text(statement))
         tx.execute(text("UPDATE duijie_version SET version_num = '0002'"))
-    url = kept.engine.url.render_as_string(hide_password=False)
-    kept.engine.dispose()
+    old.engine.dispose()
     again = Journal.open(url)
     assert trace.replays(again) == []
     found = {index["name"] for table in ("document", "delivery") for index in inspect(again.engine).get_indexes(table)}

@@ -6,7 +6,8 @@
     ├── Terminal                      trying again cannot help
     │   ├── ConfigError      config   a setting or a file is wrong
     │   │   ├── CredentialError       the system refused the key or password
-    │   │   └── MappingError          a mapping file is wrong (file:line:column)
+    │   │   ├── MappingError          a mapping file is wrong (file:line:column)
+    │   │   └── ConnectorFault        a connector's own program failed
     │   ├── DataError        data     this one record is wrong
     │   │   ├── UnmappedCode          a code has no counterpart yet (对照缺失)
     │   │   ├── MalformedMessage      the record cannot be read
@@ -36,6 +37,7 @@ __all__ = [
     "AnswerLost",
     "Blame",
     "ConfigError",
+    "ConnectorFault",
     "CredentialError",
     "DataError",
     "DuijieError",
@@ -87,6 +89,10 @@ class CredentialError(ConfigError):
 
 class MappingError(ConfigError):
     """A mapping file is wrong; `where` is file:line:column."""
+
+
+class ConnectorFault(ConfigError):
+    """A connector's own program failed: its developer must look."""
 
 
 class DataError(Terminal):

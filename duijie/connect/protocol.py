@@ -89,10 +89,11 @@ class Refused:
 
 @dataclass(frozen=True)
 class Unknown:
-    """The call left and its outcome is not known: find() decides."""
+    """The call left and its outcome is not known: find() decides, once it has had so many seconds to settle."""
 
     zh: str
     en: str
+    settles_after: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,14 @@ class Updating(Protocol):
 
     def update(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
         """Make each document at the target what its payload says; repeating it changes nothing further."""
+
+
+@runtime_checkable
+class Reversing(Protocol):
+    """A sink that can take back what the target holds: void it, close it, or write its red counterpart."""
+
+    def reverse(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
+        """Undo each document; repeating it changes nothing further. Payloads are what was sent (empty: not known)."""
 
 
 @dataclass(frozen=True)

@@ -9,24 +9,31 @@
        └── unknown, blocked, rejected go back here once asked, mapped or corrected
     superseded: a newer version of the same key waits · cancelled: not routed to this sink
 
-`sent` is committed before the call leaves. Workers claim rows with a lease; an expired lease on `claimed` means the
-call never left (back to pending), on `sent` it means nobody knows (unknown).
+`sent` is committed before the call leaves. Workers claim rows with a lease and renew it while they work; a lease that
+ran out on `claimed` means the call never left (back to pending), on `sent` it means nobody knows (unknown). A claim
+carries the row's turn: whoever's lease ran out finds the turn changed and can move nothing any more.
+
+The database holds to the machine itself: it refuses a move that is not in `ALLOWED`, a second row of a key in flight at
+one sink and a held row without a lease, and it writes every move into `delivery_event` (docs/journal.md).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select, update
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import Select, and_, exists, func, insert, select, update
 
 from duijie import codec
 from duijie.codec import Record
+from duijie.connect.errors import ConfigError
 from duijie.journal.documents import Document, by_ids
 from duijie.journal.journal import Journal
-from duijie.journal.tables import delivery, delivery_event, document
+from duijie.journal.tables import IN_FLIGHT_STATES, delivery, document
 
 HELD = ("blocked", "rejected")
 KEPT = ("native_id", "native_no", "target_key", "mapping", "payload_hash")
@@ -34,7 +41,7 @@ LEASE = timedelta(seconds=120)
 
 ALLOWED: Mapping[str, frozenset[str]] = {
     "pending": frozenset({"claimed", "superseded", "cancelled"}),
-    "claimed": frozenset({"sent", "pending", "blocked", "done", "rejected", "unknown", "cancelled"}),
+    "claimed": frozenset({"sent", "pending", "blocked", "done", "rejected", "unknown", "superseded", "cancelled"}),
     "sent": frozenset({"done", "rejected", "unknown", "pending"}),
     "unknown": frozenset({"claimed"}),
     "blocked": frozenset({"pending", "superseded", "cancelled"}),
@@ -45,14 +52,32 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """A claimed row with its document. `before` is the state it was claimed from."""
+class Claim(NamedTuple):
+    """A row as one worker took it: its id and the turn it took."""
 
     id: int
+    turn: int
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A claimed row with its document. `before` is the state it was claimed from, `target_key` what was sent under.
+
+    `overtaken`: there is a row for a newer version of the document.
+    """
+
+    id: int
+    turn: int
     before: str
     attempts: int
+    target_key: str
+    overtaken: bool
     document: Document
+
+    @property
+    def claim(self) -> Claim:
+        """What this worker may move it by."""
+        return Claim(self.id, self.turn)
 
 
 @dataclass(frozen=True)
@@ -62,11 +87,15 @@ class Delivered:
     document: Document
     native_id: str
     native_no: str
+    target_key: str
 
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of a delivery. `mapping` (name@version) and `payload_hash` say by what, and what, was sent."""
+    """What becomes of a delivery. `mapping` (name@version) and `payload_hash` say by what, and what, was sent.
+
+    `by`: the person who decided it, else this worker.
+    """
 
     after: str
     why: str = ""
@@ -77,124 +106,117 @@ class Change:
     payload_hash: str = ""
     receipt: Record | None = None
     retry_in: float = 0.0
-
-
-def unplanned(journal: Journal, entity: str, sink: str) -> list[Document]:
-    """Current documents of an entity that have no row for this sink."""
-    has_row = exists().where(delivery.c.document_id == document.c.id, delivery.c.sink == sink)
-    query = select(document.c.id, document.c.entity, document.c.key, document.c.version, document.c.body)
-    query = query.where(document.c.entity == entity, document.c.current, ~has_row).order_by(document.c.id)
-    with journal.reading() as tx:
-        return [Document.of(row) for row in tx.execute(query)]
-
-
-def plan(journal: Journal, flow: str, sink: str, wanted: Sequence[tuple[Document, int]], state: str = "pending") -> int:
-    """Make rows for (document, amount in fen); older waiting versions of the same key are superseded."""
-    if not wanted:
-        return 0
-    with journal.writing() as tx:
-        _supersede(tx, journal, sink, [document for document, _ in wanted if document.version > 1])
-        rows = [_planned(journal, flow, sink, document, amount, state) for document, amount in wanted]
-        return len(tx.execute(journal.insert_new(delivery).returning(delivery.c.id), rows).all())
-
-
-def _planned(journal: Journal, flow: str, sink: str, document: Document, amount: int, state: str) -> Record:
-    now = journal.now()
-    return {
-        "document_id": document.id,
-        "entity": document.entity,
-        "key": document.key,
-        "sink": sink,
-        "flow": flow,
-        "state": state,
-        "amount": amount,
-        "due_at": now,
-        "created_at": now,
-        "changed_at": now,
-    }
-
-
-def _supersede(tx: Transaction, journal: Journal, sink: str, newer: Sequence[Document]) -> None:
-    waiting = ("pending", "blocked", "rejected")
-    for one in newer:
-        query = select(delivery.c.id, delivery.c.state).where(delivery.c.sink == sink, delivery.c.key == one.key)
-        query = query.where(delivery.c.state.in_(waiting), delivery.c.document_id != one.id)
-        for row in tx.execute(query).all():
-            _move(tx, journal, row.id, row.state, Change("superseded", f"被第 {one.version} 版取代"))
+    by: str = ""
 
 
 def claim(journal: Journal, sink: str, states: Sequence[str], limit: int) -> list[Delivery]:
-    """Take due rows of a sink for this worker; per key only the oldest unfinished one."""
+    """Take due rows of a sink for this worker, longest waiting first; per key only the oldest unfinished one."""
     now = journal.now()
     with journal.writing() as tx:
         rows = tx.execute(_claimable(journal, sink, states, now, limit)).all()
-        documents = by_ids(tx, [row.document_id for row in rows])
-        for row in rows:
-            _move(tx, journal, row.id, row.state, Change("claimed"), worker=journal.who, lease_until=now + LEASE)
-        return [Delivery(row.id, row.state, row.attempts, documents[row.document_id]) for row in rows]
+        found = by_ids(tx, [row.document_id for row in rows])
+        taken = {"state": "claimed", "turn": delivery.c.turn + 1, "worker": journal.who, "lease_until": now + LEASE}
+        mine = update(delivery).where(delivery.c.id.in_([row.id for row in rows]))
+        if rows:
+            tx.execute(mine.values(**taken, **_signed(journal, "")))
+    return [
+        Delivery(r.id, r.turn + 1, r.state, r.attempts, r.target_key, r.overtaken, found[r.document_id]) for r in rows
+    ]
 
 
 def _claimable(
     journal: Journal, sink: str, states: Sequence[str], now: datetime, limit: int
 ) -> Select[tuple[object, ...]]:
-    earlier = delivery.alias("earlier")
-    busy = exists().where(
-        and_(
-            earlier.c.sink == delivery.c.sink,
-            earlier.c.key == delivery.c.key,
-            earlier.c.id < delivery.c.id,
-            earlier.c.state.in_(("pending", "claimed", "sent", "unknown")),
-        )
-    )
-    query = select(delivery.c.id, delivery.c.state, delivery.c.attempts, delivery.c.document_id)
+    other = delivery.alias("other")
+    same = (other.c.sink == delivery.c.sink) & (other.c.key == delivery.c.key)
+    busy = exists().where(same, other.c.id < delivery.c.id, other.c.state.in_(("pending", *IN_FLIGHT_STATES)))
+    overtaken = exists().where(same, other.c.id > delivery.c.id).label("overtaken")
+    names = ("id", "turn", "state", "attempts", "target_key", "document_id")
+    query = select(*(delivery.c[name] for name in names), overtaken)
     query = query.where(delivery.c.sink == sink, delivery.c.state.in_(states), delivery.c.due_at <= now, ~busy)
-    query = query.order_by(delivery.c.id).limit(limit)
+    query = query.order_by(delivery.c.due_at, delivery.c.id).limit(limit)
     return query.with_for_update(skip_locked=True, of=delivery) if journal.is_postgres else query
 
 
-def settle(journal: Journal, before: str, changes: Mapping[int, Change]) -> None:
-    """Move rows on, in one transaction, each from the state this worker left it in."""
+def renew(journal: Journal, claims: Iterable[Claim]) -> None:
+    """Lengthen the leases of rows that this worker still holds."""
+    ids = [one.id for one in claims]
+    mine = update(delivery).where(delivery.c.id.in_(ids), delivery.c.worker == journal.who)
     with journal.writing() as tx:
-        settle_in(tx, journal, before, changes)
+        tx.execute(mine.where(delivery.c.lease_until.is_not(None)).values(lease_until=journal.now() + LEASE))
 
 
-def settle_in(tx: Transaction, journal: Journal, before: str, changes: Mapping[int, Change]) -> None:
-    """The same inside a transaction of the caller's (a work item belongs to it)."""
+def settle(journal: Journal, before: str, changes: Mapping[Claim, Change]) -> set[Claim]:
+    """Move rows on, in one transaction, each from the state this worker left it in; returns those that were its own."""
+    with journal.writing() as tx:
+        return settle_in(tx, journal, before, changes)
+
+
+def settle_in(tx: Transaction, journal: Journal, before: str, changes: Mapping[Claim, Change]) -> set[Claim]:
+    """The same inside a transaction of the caller's (a work item belongs to it).
+
+    A row that is no longer held by its claim is left alone: another worker has it now and asks the target.
+    """
+    for change in changes.values():
+        if change.after not in ALLOWED[before]:
+            raise ValueError(f"{before} → {change.after} is not a transition")
+    held = _held_by(tx, journal, before, changes)
+    _move(tx, journal, {one.id: changes[one] for one in held})
+    return held
+
+
+def _held_by(tx: Transaction, journal: Journal, before: str, claims: Iterable[Claim]) -> set[Claim]:
+    wanted = set(claims)
+    query = select(delivery.c.id, delivery.c.turn).where(delivery.c.id.in_([one.id for one in wanted]))
+    query = query.where(delivery.c.state == before)
+    query = query.with_for_update() if journal.is_postgres else query  # on SQLite one writer is alone anyway
+    return {Claim(*row) for row in tx.execute(query)} & wanted
+
+
+def _move(tx: Transaction, journal: Journal, changes: Mapping[int, Change]) -> None:
+    """One statement for all changes that set the same columns."""
+    alike: dict[tuple[str, ...], list[Record]] = defaultdict(list)
     for row_id, change in changes.items():
-        _move(tx, journal, row_id, before, change)
+        values = _values(journal, change)
+        alike[tuple(values)].append({"row_id": row_id, **{f"new_{name}": value for name, value in values.items()}})
+    for names, rows in alike.items():
+        columns: dict[str, object] = {name: bindparam(f"new_{name}") for name in names}
+        if rows[0]["new_state"] == "sent":
+            columns["attempts"] = delivery.c.attempts + 1
+        tx.execute(update(delivery).where(delivery.c.id == bindparam("row_id")).values(**columns), rows)
 
 
-def _move(tx: Transaction, journal: Journal, row_id: int, before: str, change: Change, **extra: object) -> None:
-    if change.after not in ALLOWED[before]:
-        raise ValueError(f"delivery {row_id}: {before} → {change.after} is not a transition")
-    now = journal.now()
-    values: dict[str, object] = {"state": change.after, "changed_at": now, "reason": change.why, **extra}
+def _values(journal: Journal, change: Change) -> Record:
+    values: Record = {"state": change.after, **_signed(journal, change.why, change.by)}
     values |= {name: value for name in KEPT if (value := getattr(change, name))}
     if change.receipt is not None:
         values["receipt"] = codec.encode(change.receipt)
-    if change.after == "pending":
-        values |= {"due_at": now + timedelta(seconds=change.retry_in), "worker": "", "lease_until": None}
-    if change.after == "unknown":
-        values["due_at"] = now + timedelta(seconds=change.retry_in)
-    if change.after == "sent":
-        values["attempts"] = delivery.c.attempts + 1
-    mine = update(delivery).where(delivery.c.id == row_id, delivery.c.state == before)
-    if tx.execute(mine.values(**values)).rowcount != 1:
-        return
-    event = {"delivery_id": row_id, "at": now, "before": before, "after": change.after}
-    tx.execute(insert(delivery_event).values(**event, who=journal.who, why=change.why))
+    if change.after in ("pending", "unknown"):
+        values["due_at"] = journal.now() + timedelta(seconds=change.retry_in)
+    if change.after != "sent":
+        values |= {"worker": "", "lease_until": None}
+    return values
+
+
+def _signed(journal: Journal, why: str, by: str = "") -> Record:
+    """Who changes a row when, and why: what the database copies into its history."""
+    return {"changed_at": journal.now(), "changed_by": (by or journal.who)[:120], "reason": why}
 
 
 def recover(journal: Journal, sink: str) -> int:
     """Rows whose worker died: claimed ones never left, sent ones are unknown. Returns how many."""
-    query = select(delivery.c.id, delivery.c.state).where(delivery.c.sink == sink)
-    query = query.where(delivery.c.state.in_(("claimed", "sent")), delivery.c.lease_until < journal.now())
     with journal.writing() as tx:
-        rows = tx.execute(query).all()
-        for row in rows:
-            after = "unknown" if row.state == "sent" else "pending"
-            _move(tx, journal, row.id, row.state, Change(after, "工作进程中断, 租约到期"))
-        return len(rows)
+        return sum(_recover(tx, journal, sink, before, after) for before, after in _RECOVERED)
+
+
+_RECOVERED = (("claimed", "pending"), ("sent", "unknown"))
+
+
+def _recover(tx: Transaction, journal: Journal, sink: str, before: str, after: str) -> int:
+    dead = update(delivery).where(delivery.c.sink == sink, delivery.c.state == before)
+    dead = dead.where(delivery.c.lease_until < journal.now())
+    values = _values(journal, Change(after, "工作进程中断, 租约到期"))
+    return tx.execute(dead.values(**values)).rowcount
 
 
 def next_due(journal: Journal, sink: str) -> datetime | None:
@@ -206,13 +228,46 @@ def next_due(journal: Journal, sink: str) -> datetime | None:
 
 
 def release(journal: Journal, ids: Iterable[int], why: str) -> int:
-    """Send blocked or rejected rows round again: their cause was removed."""
-    query = select(delivery.c.id, delivery.c.state).where(delivery.c.id.in_(list(ids)))
+    """Send blocked, rejected or cancelled rows round again: their cause was removed."""
     with journal.writing() as tx:
-        rows = tx.execute(query.where(delivery.c.state.in_(("blocked", "rejected", "cancelled")))).all()
-        for row in rows:
-            _move(tx, journal, row.id, row.state, Change("pending", why))
-        return len(rows)
+        return _shift(tx, journal, delivery.c.id.in_(list(ids)), (*HELD, "cancelled"), Change("pending", why))
+
+
+def cancel(journal: Journal, ids: Sequence[int], who: str, why: str) -> int:
+    """Give up rows that wait, by a person's decision. Returns how many.
+
+    Raises ConfigError, and cancels none, when one of them is with the target, may be there, or is finished.
+    """
+    with journal.writing() as tx:
+        _refuse_unless_waiting(tx, ids)
+        return _shift(tx, journal, delivery.c.id.in_(ids), CANCELLABLE, Change("cancelled", why, by=who))
+
+
+CANCELLABLE = tuple(state for state, after in ALLOWED.items() if "cancelled" in after and state != "claimed")
+
+
+def _refuse_unless_waiting(tx: Transaction, ids: Sequence[int]) -> None:
+    query = select(delivery.c.id, delivery.c.key, delivery.c.sink, delivery.c.state).where(delivery.c.id.in_(ids))
+    if others := tx.execute(query.where(delivery.c.state.not_in(CANCELLABLE))).all():
+        named = "; ".join(f"{row.id} ({row.key} → {row.sink}) 为 {row.state}" for row in others[:5])
+        raise ConfigError(
+            f"不能取消: {named}; 已发出或结果未知的投递须先由系统查询清楚, 已完成的请在目标系统冲销",
+            en=f"not cancelled: {named}; what was sent is asked for first, what is done is reversed at the target",
+            where=str(others[0].id),
+        )
+
+
+def _shift(tx: Transaction, journal: Journal, rows: ColumnElement[bool], states: Sequence[str], change: Change) -> int:
+    """Move rows that nobody holds."""
+    waiting = update(delivery).where(rows, delivery.c.state.in_(states))
+    return tx.execute(waiting.values(**_values(journal, change))).rowcount
+
+
+def supersede(tx: Transaction, journal: Journal, sink: str, newer: Sequence[Document]) -> None:
+    """Rows of earlier versions that wait give way to a newer one."""
+    for one in newer:
+        rows = (delivery.c.sink == sink) & (delivery.c.key == one.key) & (delivery.c.document_id != one.id)
+        _shift(tx, journal, rows, ("pending", *HELD), Change("superseded", f"被第 {one.version} 版取代"))
 
 
 def last_done(journal: Journal, sink: str, keys: Sequence[str]) -> dict[str, Delivered]:
@@ -223,7 +278,14 @@ def last_done(journal: Journal, sink: str, keys: Sequence[str]) -> dict[str, Del
     with journal.reading() as tx:
         rows = tx.execute(query).all()
         found = by_ids(tx, [row.document_id for row in rows])
-        return {row.key: Delivered(found[row.document_id], row.native_id, row.native_no) for row in rows}
+    return {r.key: Delivered(found[r.document_id], r.native_id, r.native_no, r.target_key) for r in rows}
+
+
+def reached(journal: Journal, sink: str, keys: Sequence[str]) -> set[str]:
+    """Those of the keys that a sink has got in some version, or may have."""
+    query = select(delivery.c.key).where(delivery.c.sink == sink, delivery.c.key.in_(keys))
+    with journal.reading() as tx:
+        return set(tx.execute(query.where(delivery.c.state.in_(("done", *IN_FLIGHT_STATES)))).scalars())
 
 
 def waiting_of(journal: Journal, flow: str, entity: str, keys: Sequence[str]) -> list[int]:

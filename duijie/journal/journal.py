@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import sqlalchemy
 from filelock import FileLock
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from duijie.connect.errors import ConfigError, JournalBusy
 from duijie.connect.services import home
@@ -135,7 +136,9 @@ def _sqlite_begin(connection: Transaction) -> None:
 def _told_plainly(engine: Engine) -> Iterator[None]:
     try:
         yield
-    except (OperationalError, DBAPIError) as error:
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
         sentence = _plain_sentence(str(error.orig), engine)
         if sentence is None:
             raise
@@ -173,7 +176,7 @@ _SENTENCES = (
 
 def _plain_sentence(text: str, _: Engine) -> tuple[str, str] | None:
     for words, zh, en in _SENTENCES:
-        if any(word.lower() in text.lower() for word in words):
+        if any(re.search(rf"\b{re.escape(word)}", text, re.IGNORECASE) for word in words):
             return zh, en
     return None
 

@@ -142,6 +142,7 @@ delivery = Table(
     Column("due_at", Utc, nullable=False),
     Column("worker", String(120), nullable=False, server_default=""),
     Column("lease_until", Utc),
+    Column("turn", Integer, nullable=False, server_default="0"),
     Column("target_key", String(200), nullable=False, server_default=""),
     Column("native_id", String(200), nullable=False, server_default=""),
     Column("native_no", String(200), nullable=False, server_default=""),
@@ -152,6 +153,7 @@ delivery = Table(
     Column("amount", BigInteger, nullable=False, server_default="0"),
     Column("created_at", Utc, nullable=False),
     Column("changed_at", Utc, nullable=False),
+    Column("changed_by", String(120), nullable=False, server_default=""),
     UniqueConstraint("document_id", "sink", name="delivery_once"),
     _in("state", DELIVERY_STATES),
     Index("delivery_due", "sink", "state", "due_at", "amount"),
@@ -160,12 +162,26 @@ delivery = Table(
     Index("delivery_of", "entity", "key"),
 )
 IS_UNFINISHED = _one_of(delivery.c.state, UNFINISHED_STATES)
+IN_FLIGHT_STATES = ("claimed", "sent", "unknown")
+IS_IN_FLIGHT = _one_of(delivery.c.state, IN_FLIGHT_STATES)
+_partial("delivery_one_at_a_time", IS_IN_FLIGHT, delivery.c.sink, delivery.c.key, unique=True)
 _partial("delivery_backlog", IS_UNFINISHED, delivery.c.flow, delivery.c.state, delivery.c.created_at)
 HAS_NUMBER = {name: delivery.c[name] != literal_column("''") for name in ("native_no", "native_id", "target_key")}
 for _name, _has in HAS_NUMBER.items():
     _partial(f"delivery_{_name}", _has, delivery.c[_name], postgresql_ops={_name: "varchar_pattern_ops"})
 
-delivery_event = Table(
+planned = Table(  # how far the documents of an entity have been looked through for a sink
+    "planned",
+    metadata,
+    Column("sink", String(120), primary_key=True),
+    Column("entity", String(40), primary_key=True),
+    Column("upto", BigInteger, nullable=False),
+    Column("newest", BigInteger, nullable=False),
+    Column("newest_at", Utc, nullable=False),
+    Column("swept_at", Utc, nullable=False),
+)
+
+delivery_event = Table(  # written by the database itself, with every change of a delivery's state
     "delivery_event",
     metadata,
     Column("id", Serial, primary_key=True),

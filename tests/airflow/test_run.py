@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from duijie.airflow.factory import build_dags
 from duijie.connect import registry
-from duijie.journal import Journal, deliveries, documents
+from duijie.journal import Journal, deliveries, documents, planning
 from duijie.journal.deliveries import Change
 from duijie.journal.tables import alert, run, work_item
 
@@ -95,10 +95,10 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     journal = Journal.open()
     with journal.writing() as tx:
         documents.put(tx, journal, "invoice_request", {"key": "r1", "gross": Decimal("1.13")}, (None, "t@1"))
-    deliveries.plan(journal, "f", "tiny/request", [(one, 113) for one in documents.current(journal, "invoice_request")])
+    planning.plan(journal, "f", "tiny/request", [(one, 113) for one in documents.current(journal, "invoice_request")])
     row = deliveries.claim(journal, "tiny/request", ("pending",), 1)[0]
-    deliveries.settle(journal, "claimed", {row.id: Change("sent", target_key="r1")})
-    deliveries.settle(journal, "sent", {row.id: Change("done", target_key="r1")})
+    deliveries.settle(journal, "claimed", {row.claim: Change("sent", target_key="r1")})
+    deliveries.settle(journal, "sent", {row.claim: Change("done", target_key="r1")})
     yield tmp_path
     _forget_connectors()
     sys.modules.pop("tiny_connector", None)

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from duijie.airflow.notifier import DuijieNotifier
 from duijie.airflow.triggers import JournalDoorbell, NextPoll
 from duijie.connect.errors import JournalBusy, VendorRejected
-from duijie.journal import Journal, deliveries, documents
+from duijie.journal import Journal, deliveries, documents, planning
 from duijie.journal.deliveries import Change
 from duijie.journal.tables import alert
 
@@ -70,11 +70,11 @@ def test_many_documents_ring_once() -> None:
 def test_it_rings_again_while_a_delivery_is_due_and_not_for_one_that_is_done() -> None:
     journal = Journal.open()
     put(journal, "1")
-    deliveries.plan(journal, "orders", SINK, [(one, 100) for one in documents.current(journal, "sales_order")])
+    planning.plan(journal, "orders", SINK, [(one, 100) for one in documents.current(journal, "sales_order")])
     assert asyncio.run(rings(bell(again=0.2), 1.5)) >= 3
 
     row = deliveries.claim(journal, SINK, ("pending",), 1)[0]
-    deliveries.settle(journal, "claimed", {row.id: Change("done")})
+    deliveries.settle(journal, "claimed", {row.claim: Change("done")})
     assert asyncio.run(rings(bell(again=0.2), 1.0)) == 1, "once for the document it sees first, then silence"
 
 

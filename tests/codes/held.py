@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from duijie.connect.errors import UnmappedCode
-from duijie.journal import Journal, deliveries, documents, work
+from duijie.journal import Journal, deliveries, documents, planning, work
 from duijie.journal.deliveries import Change
 
 SINK = "xingchen/so"
@@ -16,11 +16,11 @@ def hold(kept: Journal, code: str, key: str, **more: object) -> None:
     body = {"key": key, "gross": Decimal("113.00"), "shop": code, **more}
     with kept.writing() as tx:
         documents.put(tx, kept, "sales_order", body, (None, "test"))
-    [fresh] = [one for one in deliveries.unplanned(kept, "sales_order", SINK) if one.key == key]
-    deliveries.plan(kept, "orders", SINK, [(fresh, 11300)])
+    [fresh] = [one for one in planning.unplanned(kept, "sales_order", SINK) if one.key == key]
+    planning.plan(kept, "orders", SINK, [(fresh, 11300)])
     [row] = deliveries.claim(kept, SINK, ("pending",), 1)
     lacks(kept, UnmappedCode("customer", code), key)
-    deliveries.settle(kept, "claimed", {row.id: Change("blocked", "对照缺失")})
+    deliveries.settle(kept, "claimed", {row.claim: Change("blocked", "对照缺失")})
 
 
 def lacks(kept: Journal, error: UnmappedCode, key: str = "1") -> None:

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from duijie.console.app import create_app
 from duijie.console.users import add_user
-from duijie.journal import Journal, deliveries, documents, inbox, work
+from duijie.journal import Journal, deliveries, documents, inbox, planning, work
 from duijie.journal.deliveries import Change
 from duijie.journal.inbox import Source
 from duijie.journal.tables import comparison, difference, incident, run
@@ -54,12 +54,12 @@ def _order(kept: Journal) -> None:
 
 
 def _delivered(kept: Journal, entity: str, sink: str, number: str) -> None:
-    wanted = [(one, documents.amount_of(one.body)) for one in deliveries.unplanned(kept, entity, sink)]
-    deliveries.plan(kept, "orders", sink, wanted)
+    wanted = [(one, documents.amount_of(one.body)) for one in planning.unplanned(kept, entity, sink)]
+    planning.plan(kept, "orders", sink, wanted)
     for row in deliveries.claim(kept, sink, ("pending",), 10):
-        deliveries.settle(kept, "claimed", {row.id: Change("sent", target_key=number)})
+        deliveries.settle(kept, "claimed", {row.claim: Change("sent", target_key=number)})
         done = Change("done", native_no=number, target_key=number, receipt={"access_token": TOKEN})
-        deliveries.settle(kept, "sent", {row.id: done})
+        deliveries.settle(kept, "sent", {row.claim: done})
 
 
 def _voucher(kept: Journal) -> None:

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from duijie.console.app import create_app
 from duijie.console.overview import behind
 from duijie.flow import Deliver, Flow, Pull
-from duijie.journal import Journal, deliveries, documents, inbox
+from duijie.journal import Journal, deliveries, documents, inbox, planning
 from duijie.journal.deliveries import Change
 from duijie.journal.inbox import Source
 from duijie.journal.tables import delivery, incident, run
@@ -78,11 +78,11 @@ def test_the_backlog_of_a_flow_shows_each_stage_with_the_age_of_its_oldest(at_no
     for number in range(4):
         with kept.writing() as tx:
             documents.put(tx, kept, "sales_order", {"key": f"t:{number}", "gross": Decimal(1)}, (None, "x"))
-    fresh = [(one, 100) for one in deliveries.unplanned(kept, "sales_order", "xingchen/sales_order")]
-    deliveries.plan(kept, "orders", "xingchen/sales_order", fresh)
+    fresh = [(one, 100) for one in planning.unplanned(kept, "sales_order", "xingchen/sales_order")]
+    planning.plan(kept, "orders", "xingchen/sales_order", fresh)
     one, two, *_ = deliveries.claim(kept, "xingchen/sales_order", ("pending",), 2)
-    deliveries.settle(kept, "claimed", {one.id: Change("blocked"), two.id: Change("sent")})
-    deliveries.settle(kept, "sent", {two.id: Change("unknown")})
+    deliveries.settle(kept, "claimed", {one.claim: Change("blocked"), two.claim: Change("sent")})
+    deliveries.settle(kept, "sent", {two.claim: Change("unknown")})
     with kept.writing() as tx:
         tx.execute(update(delivery).where(delivery.c.id == one.id).values(created_at=NOON - timedelta(hours=50)))
     cells = row(at_noon, "淘宝订单 → 金蝶AI星辰销售订单")

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from duijie.connect.errors import ConfigError
 from duijie.derive.making import make
 from duijie.flow import Derive
-from duijie.journal import Journal, deliveries, documents
+from duijie.journal import Journal, deliveries, documents, planning
 from duijie.journal.deliveries import Change
 from duijie.journal.tables import link, work_item
 
@@ -54,9 +54,9 @@ def put(kept: Journal, entity: str, *bodies: dict[str, object]) -> None:
 
 def deliver(kept: Journal) -> None:
     sink = "psi/sales_order"
-    deliveries.plan(kept, "orders", sink, [(one, 0) for one in deliveries.unplanned(kept, "sales_order", sink)])
+    planning.plan(kept, "orders", sink, [(one, 0) for one in planning.unplanned(kept, "sales_order", sink)])
     for row in deliveries.claim(kept, sink, ("pending",), 50):
-        deliveries.settle(kept, "claimed", {row.id: Change("done")})
+        deliveries.settle(kept, "claimed", {row.claim: Change("done")})
 
 
 def run(kept: Journal, step: Derive) -> dict[str, int]:

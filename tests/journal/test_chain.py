@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from duijie.journal import Journal, chain, deliveries, documents, inbox, work
+from duijie.journal import Journal, chain, deliveries, documents, inbox, planning, work
 from duijie.journal.deliveries import Change
 from duijie.journal.inbox import Source
 
@@ -37,10 +37,10 @@ def put(kept: Journal, entity: str, **body: Any) -> None:
 
 
 def delivered(kept: Journal, number: str) -> None:
-    deliveries.plan(kept, "orders", SINK, [(one, 11300) for one in deliveries.unplanned(kept, "sales_order", SINK)])
+    planning.plan(kept, "orders", SINK, [(one, 11300) for one in planning.unplanned(kept, "sales_order", SINK)])
     for row in deliveries.claim(kept, SINK, ("pending",), 10):
-        deliveries.settle(kept, "claimed", {row.id: Change("sent", target_key=f"TB-{number}")})
-        deliveries.settle(kept, "sent", {row.id: Change("done", native_no=f"XS-{number}", native_id=f"9{number}")})
+        deliveries.settle(kept, "claimed", {row.claim: Change("sent", target_key=f"TB-{number}")})
+        deliveries.settle(kept, "sent", {row.claim: Change("done", native_no=f"XS-{number}", native_id=f"9{number}")})
 
 
 def made_into(kept: Journal, rule: str, source: tuple[str, str], target: tuple[str, str]) -> None:

@@ -15,6 +15,7 @@ from duijie.journal import Journal, codes, work
 from duijie.journal.codes import Code
 from duijie.journal.lookup import JournalLookup, as_of, day_of
 from duijie.journal.tables import ALWAYS, unmapped
+from tests.journal.old import journal_at
 
 NOVEMBER, DECEMBER = date(2026, 11, 11), date(2026, 12, 1)
 
@@ -151,7 +152,7 @@ OLD_XREF = """CREATE TABLE xref (id {serial} PRIMARY KEY, kind VARCHAR(40) NOT N
 
 
 def test_a_journal_of_the_first_schema_keeps_its_rows_and_open_items(url: str) -> None:
-    first = Journal.open(url)
+    first = journal_at(url, "0005")
     old = OLD_XREF.format(serial="BIGSERIAL" if first.is_postgres else "INTEGER")
     row = "INSERT INTO xref (kind, connection, code, counterpart, changed_at) VALUES (:k, 'psi', 'S01', 'C1', :at)"
     with first.writing() as tx:

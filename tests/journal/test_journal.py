@@ -9,11 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Select, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
-from duijie.connect.errors import JournalBusy, UnmappedCode
-from duijie.journal import Journal, deliveries, documents, inbox, journal, work
+from duijie.connect.errors import ConfigError, JournalBusy, UnmappedCode
+from duijie.journal import Journal, deliveries, documents, inbox, journal, planning, work
 from duijie.journal.deliveries import ALLOWED, Change
 from duijie.journal.inbox import Source
 from duijie.journal.tables import DELIVERY_STATES, alert, delivery, delivery_event, message, work_item
@@ -45,7 +45,7 @@ def put(kept: Journal, body: dict[str, object]) -> int | None:
 def planned(kept: Journal, *keys: str) -> None:
     for key in keys:
         put(kept, order(key))
-    deliveries.plan(kept, "orders", SINK, [(one, 11300) for one in deliveries.unplanned(kept, "sales_order", SINK)])
+    planning.plan(kept, "orders", SINK, [(one, 11300) for one in planning.unplanned(kept, "sales_order", SINK)])
 
 
 def state_of(kept: Journal, key: str) -> list[str]:
@@ -115,6 +115,33 @@ class TestDocuments:
             documents.mark_derived(tx, "sale", used, "sale:S01:2026-11-11:2")
 
 
+PATHS: dict[str, tuple[str, ...]] = {  # from claimed to each state
+    "pending": ("pending",),
+    "claimed": (),
+    "sent": ("sent",),
+    "done": ("done",),
+    "unknown": ("unknown",),
+    "blocked": ("blocked",),
+    "rejected": ("rejected",),
+    "superseded": ("superseded",),
+    "cancelled": ("cancelled",),
+}
+COPIED = ("document_id", "entity", "key", "sink", "flow", "state", "due_at", "created_at", "changed_at")
+
+
+def forced(kept: Journal, row_id: int, *path: str) -> None:
+    """Move a row as somebody would who writes into the table himself."""
+    for state in path:
+        lease = kept.now() if state in ("claimed", "sent") else None
+        with kept.writing() as tx:
+            tx.execute(update(delivery).where(delivery.c.id == row_id).values(state=state, lease_until=lease))
+
+
+def copy_of(sink: str, state: str) -> Select[tuple[object, ...]]:
+    changed = {"sink": literal(sink), "state": literal(state)}
+    return select(*(changed.get(name, delivery.c[name]) for name in COPIED))
+
+
 class TestDeliveries:
     def test_a_version_is_planned_once_per_sink(self, kept: Journal) -> None:
         planned(kept, "a")
@@ -149,7 +176,7 @@ class TestDeliveries:
     def test_a_worker_that_died_after_sending_leaves_an_unknown(self, kept: Journal) -> None:
         planned(kept, "a")
         [row] = deliveries.claim(kept, SINK, ("pending",), 5)
-        deliveries.settle(kept, "claimed", {row.id: Change("sent")})
+        deliveries.settle(kept, "claimed", {row.claim: Change("sent")})
         self._expire(kept)
         deliveries.recover(kept, SINK)
         assert state_of(kept, "a") == ["unknown"]
@@ -157,22 +184,22 @@ class TestDeliveries:
     def test_a_newer_version_supersedes_one_that_waits(self, kept: Journal) -> None:
         planned(kept, "a")
         put(kept, order("a", "99.00"))
-        deliveries.plan(kept, "orders", SINK, [(one, 9900) for one in deliveries.unplanned(kept, "sales_order", SINK)])
+        planning.plan(kept, "orders", SINK, [(one, 9900) for one in planning.unplanned(kept, "sales_order", SINK)])
         assert state_of(kept, "a") == ["superseded", "pending"]
 
     def test_a_later_version_waits_for_the_earlier_to_end(self, kept: Journal) -> None:
         planned(kept, "a")
         [first] = deliveries.claim(kept, SINK, ("pending",), 5)
         put(kept, order("a", "99.00"))
-        deliveries.plan(kept, "orders", SINK, [(one, 9900) for one in deliveries.unplanned(kept, "sales_order", SINK)])
+        planning.plan(kept, "orders", SINK, [(one, 9900) for one in planning.unplanned(kept, "sales_order", SINK)])
         assert deliveries.claim(kept, SINK, ("pending",), 5) == []
-        deliveries.settle(kept, "claimed", {first.id: Change("done")})
+        deliveries.settle(kept, "claimed", {first.claim: Change("done")})
         assert len(deliveries.claim(kept, SINK, ("pending",), 5)) == 1
 
     def test_every_transition_is_kept_with_who_and_why(self, kept: Journal) -> None:
         planned(kept, "a")
         [row] = deliveries.claim(kept, SINK, ("pending",), 5)
-        deliveries.settle(kept, "claimed", {row.id: Change("blocked", "对照缺失")})
+        deliveries.settle(kept, "claimed", {row.claim: Change("blocked", "对照缺失")})
         with kept.reading() as tx:
             events = tx.execute(select(delivery_event).order_by(delivery_event.c.id)).all()
         assert [(one.before, one.after, one.why) for one in events] == [
@@ -184,10 +211,64 @@ class TestDeliveries:
     def test_an_illegal_transition_is_refused(self, kept: Journal) -> None:
         planned(kept, "a")
         [row] = deliveries.claim(kept, SINK, ("pending",), 5)
-        with pytest.raises(ValueError, match="is not a transition"):
-            deliveries.settle(kept, "claimed", {row.id: Change("superseded")})
+        with pytest.raises(ValueError, match="sent → blocked is not a transition"):
+            deliveries.settle(kept, "sent", {row.claim: Change("blocked")})
         with pytest.raises(ValueError, match="done → pending"):
-            deliveries.settle(kept, "done", {row.id: Change("pending")})
+            deliveries.settle(kept, "done", {row.claim: Change("pending")})
+
+    @pytest.mark.parametrize("before", DELIVERY_STATES)
+    def test_the_database_lets_a_row_make_the_moves_of_the_machine_and_no_other(
+        self, kept: Journal, before: str
+    ) -> None:
+        made: set[str] = set()
+        for after in DELIVERY_STATES:
+            planned(kept, f"{before}-{after}")
+            row = deliveries.claim(kept, SINK, ("pending",), 50)[-1]
+            forced(kept, row.id, *PATHS[before])
+            try:
+                forced(kept, row.id, after)
+            except IntegrityError:
+                continue
+            made.add(after)
+        assert made == ALLOWED[before]
+
+    def test_the_database_knows_how_a_row_begins_and_when_it_is_leased(self, kept: Journal) -> None:
+        planned(kept, "a")
+        for values in ({"state": "claimed"}, {"lease_until": kept.now()}):
+            with pytest.raises(IntegrityError), kept.writing() as tx:
+                tx.execute(update(delivery).values(**values))
+        with pytest.raises(IntegrityError), kept.writing() as tx:
+            tx.execute(insert(delivery).from_select(COPIED, copy_of("b", "done")))
+
+    def test_two_versions_of_a_key_are_never_in_flight_together(self, kept: Journal) -> None:
+        planned(kept, "a")
+        [row] = deliveries.claim(kept, SINK, ("pending",), 5)
+        forced(kept, row.id, "unknown")
+        with kept.writing() as tx:
+            documents.put(tx, kept, "sales_order", {"key": "a", "gross": Decimal(7)}, (None, "test"))
+        planning.plan(kept, "orders", SINK, [(one, 1) for one in planning.unplanned(kept, "sales_order", SINK)])
+        with pytest.raises(IntegrityError), kept.writing() as tx:
+            tx.execute(update(delivery).where(delivery.c.id > row.id).values(state="claimed", lease_until=kept.now()))
+
+    def test_a_worker_whose_lease_ran_out_can_move_nothing_any_more(self, kept: Journal) -> None:
+        planned(kept, "a")
+        [late] = deliveries.claim(kept, SINK, ("pending",), 5)
+        self._expire(kept)
+        deliveries.recover(kept, SINK)
+        [ours] = deliveries.claim(kept, SINK, ("pending",), 5)
+        assert deliveries.settle(kept, "claimed", {late.claim: Change("sent")}) == set()
+        assert deliveries.settle(kept, "claimed", {ours.claim: Change("sent")}) == {ours.claim}
+
+    def test_only_what_waits_can_be_cancelled_and_the_history_names_who_did(self, kept: Journal) -> None:
+        planned(kept, "a", "b")
+        first, second = deliveries.claim(kept, SINK, ("pending",), 5)
+        deliveries.settle(kept, "claimed", {first.claim: Change("sent"), second.claim: Change("blocked", "对照缺失")})
+        with pytest.raises(ConfigError, match="sent"):
+            deliveries.cancel(kept, [first.id, second.id], "王五", "重复录入")
+        assert deliveries.cancel(kept, [second.id], "王五", "重复录入") == 1
+        with kept.reading() as tx:
+            last = tx.execute(select(delivery_event).order_by(delivery_event.c.id.desc()).limit(1)).one()
+        assert (last.before, last.after, last.who, last.why) == ("blocked", "cancelled", "王五", "重复录入")
 
     def test_the_machine_knows_every_state_and_the_database_no_other(self, kept: Journal) -> None:
         assert set(ALLOWED) == set(DELIVERY_STATES)

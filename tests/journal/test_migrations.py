@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 
 from duijie.journal import Journal, chain, documents
 from duijie.journal.tables import metadata
+from tests.journal.old import journal_at
 
 ADDED = (
     *("document_number", "message_held", "run_started", "incident_at"),
@@ -27,7 +28,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def filled(path: Path) -> None:
-    kept = Journal.open(f"sqlite:///{path}")
+    kept = journal_at(f"sqlite:///{path}", "0005")
     bodies = {
         "sales_order": {"key": "shop:S1:1001"},
         "sales_refund": {"key": "shop:S1:R7", "order_key": "shop:S1:1001"},
@@ -59,14 +60,14 @@ def test_0004_leaves_the_same_indexes_as_a_new_journal_has(path: Path) -> None:
     filled(path)
     wanted = indexes(path)
     as_0003_left_it(path)
-    Journal.open(f"sqlite:///{path}").engine.dispose()
+    journal_at(f"sqlite:///{path}", "0005").engine.dispose()
     assert indexes(path) == wanted
 
 
 def test_0004_makes_earlier_documents_findable_and_links_them(path: Path) -> None:
     filled(path)
     as_0003_left_it(path)
-    kept = Journal.open(f"sqlite:///{path}")
+    kept = journal_at(f"sqlite:///{path}", "0005")
     for number, root in (("1001", "shop:S1:1001"), ("R7", "shop:S1:1001"), ("26992000000000000017", "DJ1")):
         hits = chain.search(kept, number).documents
         assert [one.key for one in chain.roots(kept, hits)] == [root]

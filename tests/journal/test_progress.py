@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, update
 
-from duijie.journal import Journal, deliveries, documents, inbox, progress, work
-from duijie.journal.deliveries import Change
+from duijie.journal import Journal, deliveries, documents, inbox, planning, progress, work
+from duijie.journal.deliveries import Change, Claim
 from duijie.journal.inbox import Source
 from duijie.journal.tables import delivery, run
 
@@ -38,12 +38,12 @@ def ran(kept: Journal, step: str, hour: int, counts: str = "{}", problem: str = 
         tx.execute(insert(run).values(**row, counts=counts, problem=problem))
 
 
-def planned(kept: Journal, many: int) -> list[int]:
+def planned(kept: Journal, many: int) -> list[Claim]:
     for number in range(many):
         with kept.writing() as tx:
             documents.put(tx, kept, "sales_order", {"key": str(number), "gross": Decimal(1)}, (None, "test"))
-    deliveries.plan(kept, "orders", SINK, [(one, 100) for one in deliveries.unplanned(kept, "sales_order", SINK)])
-    return [row.id for row in deliveries.claim(kept, SINK, ("pending",), many)]
+    planning.plan(kept, "orders", SINK, [(one, 100) for one in planning.unplanned(kept, "sales_order", SINK)])
+    return [row.claim for row in deliveries.claim(kept, SINK, ("pending",), many)]
 
 
 def state(kept: Journal) -> progress.FlowState:
@@ -85,7 +85,7 @@ def test_a_step_that_has_never_worked_leaves_the_flow_without_a_success(kept: Jo
 def test_the_backlog_has_three_stages_with_the_age_of_the_oldest(kept: Journal) -> None:
     first, _still_claimed, third, fourth, fifth = planned(kept, 5)
     with kept.writing() as tx:
-        tx.execute(update(delivery).where(delivery.c.id == first).values(created_at=DAY))
+        tx.execute(update(delivery).where(delivery.c.id == first.id).values(created_at=DAY))
     deliveries.settle(kept, "claimed", {first: Change("pending"), third: Change("blocked")})
     deliveries.settle(kept, "claimed", {one: Change("sent") for one in (fourth, fifth)})
     deliveries.settle(kept, "sent", {fourth: Change("unknown"), fifth: Change("done")})

@@ -190,7 +190,11 @@ class OutcomeUnknown(DuijieError):
 
 
 class AnswerLost(OutcomeUnknown):
-    """The call left and no readable answer came back."""
+    """The call left and no readable answer came back; what it does at the target is done `settles_after` seconds on."""
+
+    def __init__(self, zh: str, *, settles_after: float = 0.0, en: str = "", code: str = "", where: str = "") -> None:
+        super().__init__(zh, en=en, code=code, where=where)
+        self.settles_after = settles_after
 
 
 class AlreadyThere(OutcomeUnknown):

@@ -19,11 +19,13 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
 from duijie import codec
+from duijie.connect import leave
 from duijie.connect.errors import AnswerLost, ConfigError, NotSent, RateLimited, VendorRejected
 from duijie.connect.services import RateBudget
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
+STILL_AT_WORK = 60.0  # seconds that a system which did not answer in time may go on with what it was sent
 POOL = 32
 TOO_MANY = 429
 
@@ -55,6 +57,7 @@ class Http:
         Raises NotSent, RateLimited, AnswerLost, VendorRejected (other 4xx) or ConfigError (a URL that is none).
         """
         self._budget.take()
+        leave.ask(urlsplit(url).netloc)
         try:
             response = self._session.request(
                 method,
@@ -90,6 +93,7 @@ class Http:
             f"{place} 的应答丢失, 结果未知; 先查询再决定是否重发",
             en=f"the answer of {place} was lost ({type(error).__name__}); it is looked up before any re-send",
             where=place,
+            settles_after=STILL_AT_WORK if isinstance(error, requests.exceptions.ReadTimeout) else 0.0,
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -79,15 +80,16 @@ class Retrier:
 def outcome_of(error: DuijieError) -> Unknown | Later | Refused:
     """What an error of the tree means for the payload that was being written."""
     if isinstance(error, OutcomeUnknown):
-        return Unknown(error.zh, error.en)
+        return Unknown(error.zh, error.en, getattr(error, "settles_after", 0.0))
     if isinstance(error, Transient):
         return Later(error.zh, error.en, getattr(error, "retry_after", 5.0))
     return Refused(error.code, error.zh, error.en)
 
 
 def side_by_side(call: Callable[[T], R], items: Sequence[T], workers: int = 8) -> list[R]:
-    """Run `call` over the items on a few threads; results in the order of the items."""
+    """Run `call` over the items on a few threads, with the caller's leave to send; results in the items' order."""
     if len(items) <= 1:
         return [call(item) for item in items]
     with ThreadPoolExecutor(max_workers=min(workers, len(items))) as pool:
-        return list(pool.map(call, items))
+        running = [pool.submit(copy_context().run, call, item) for item in items]
+        return [one.result() for one in running]

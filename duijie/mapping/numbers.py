@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
 
 from duijie.mapping.values import DIGIT_LIMIT, LIST_LIMIT, LONG, TEXT_LIMIT, Fault, charge
@@ -14,6 +14,8 @@ CENT = Decimal("0.01")
 _NUMERIC = re.compile(r"\s*[-+]?[0-9]{1,30}(\.[0-9]{1,30})?\s*").fullmatch
 _DIGITS = "0123456789"
 KNOWN_LIMIT = 32_768
+_SHORT = 30  # texts below it have digits that every rounding keeps
+_read = Context(prec=_SHORT, traps=[]).create_decimal  # quicker than Decimal(); NaN for what is no number
 _BIG = 10**DIGIT_LIMIT
 
 
@@ -68,9 +70,10 @@ class Known(dict[Any, Decimal]):
 
     def __missing__(self, value: Any) -> Decimal:
         """Read it, whatever it is. Raises Fault."""
-        if type(value) is not str or len(value) >= 32:
+        if type(value) is not str or len(value) >= _SHORT:
             return self.read(value)
-        if not (value[-3:-2] == "." and str(found := Decimal(value)) == value):  # else it is written in cents
+        found = _read(value)
+        if value[-3:-2] != "." or str(found) != value:  # not plainly written in cents
             found = self.read(value)
         if len(self) >= KNOWN_LIMIT:
             self.clear()

@@ -6,11 +6,11 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from duijie.mapping.allocation import allocate, explode
-from duijie.mapping.numbers import ceil, floor
+from duijie.mapping.numbers import Known, ceil, decimal, floor, money
 from duijie.mapping.units import convert, convert_price
 from duijie.mapping.values import Fault
 
@@ -21,6 +21,24 @@ WEIGHTS = st.lists(st.one_of(st.integers(0, 10**9), st.decimals(0, 10**6, places
 )
 TAILS = st.one_of(st.sampled_from(["last", "largest"]), st.integers(0, 19))
 BEER = {"瓶": 1, "提": 6, "箱": 24, "毫升": "1/330"}
+WRITTEN = st.one_of(
+    st.from_regex(r"[-+ ]?[0-9]{1,29}\.[0-9]{1,3}", fullmatch=True),
+    st.text("0123456789.-+eE_ NaNinfs１٣", max_size=9),
+)
+
+
+@pytest.mark.parametrize("read", [money, decimal])
+@given(text=WRITTEN)
+@example(text="-887120268064709422382338763.66")
+def test_a_number_seen_before_is_what_the_rule_reads_and_none_where_it_refuses(read, text):
+    try:
+        expected = str(read(text))
+    except Fault as refused:
+        with pytest.raises(Fault, match=refused.en):
+            Known(read)[text]
+    else:
+        known = Known(read)
+        assert [str(known[text]), str(known[text])] == [expected, expected]
 
 
 @pytest.mark.parametrize(

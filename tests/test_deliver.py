@@ -19,7 +19,7 @@ from duijie.connect.protocol import Done, Figures, Found, Later, Outcome, Refuse
 from duijie.connect.retry import outcome_of
 from duijie.deliver import Delivering
 from duijie.flow import Deliver
-from duijie.journal import Journal, deliveries, documents
+from duijie.journal import Journal, deliveries, documents, work
 from duijie.journal.tables import delivery, delivery_event, work_item
 from duijie.mapping import StaticLookup, load_mapping
 
@@ -425,6 +425,20 @@ class Hostile(Target):
         if self.fault == "write":
             raise AttributeError("NoneType")
         return outcomes[1:] if self.fault == "too few" else outcomes
+
+
+def test_closing_its_work_item_settles_a_refused_delivery_by_hand(kept: Journal, tmp_path: Path) -> None:
+    target = Target(Safety.NATURAL_KEY)
+    target.fate = {"a": ["refuse"], "b": ["refuse"]}
+    orders(kept, "a", "b")
+    run(kept, target, tmp_path)
+    with kept.reading() as tx:
+        item = tx.execute(select(work_item).where(work_item.c.subject.endswith(":a"))).one()
+    work.close(kept, item.id, "李会计", "已在目标系统手工录入")
+    assert states(kept) == {"a": "cancelled", "b": "rejected"}
+    with kept.reading() as tx:
+        last = tx.execute(select(delivery_event).order_by(delivery_event.c.id.desc()).limit(1)).one()
+    assert (last.who, last.why) == ("李会计", "人工处理: 已在目标系统手工录入")
 
 
 class TestAConnectorThatIsWrong:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, exists, insert, select, update
 
 from duijie.connect.errors import (
     ConfigError,
@@ -23,7 +23,7 @@ from duijie.connect.errors import (
     VendorRejected,
 )
 from duijie.journal.journal import Journal
-from duijie.journal.tables import alert, unmapped, work_item, work_item_record
+from duijie.journal.tables import alert, delivery, unmapped, work_item, work_item_record
 
 OWNERS = {
     "unmapped": "运营",
@@ -152,12 +152,25 @@ def claim(journal: Journal, item_id: int, who: str) -> None:
 
 
 def close(journal: Journal, item_id: int, who: str, resolution: str) -> None:
-    """Close an item with a note. Raises ConfigError when there is none, no note, or it is closed already."""
+    """Close an item with a note; what the target refused or holds otherwise is then settled by hand: cancelled.
+
+    Raises ConfigError when there is none, no note, or it is closed already.
+    """
     if not resolution.strip():
         raise ConfigError("请先写明处理说明", en="say what was done", where=str(item_id))
     with journal.writing() as tx:
+        _settled_by_hand(tx, journal, item_id, who, resolution.strip())
         if not close_items(tx, journal, [item_id], who, resolution.strip()):
             _open_one(tx, item_id)
+
+
+def _settled_by_hand(tx: Transaction, journal: Journal, item_id: int, who: str, resolution: str) -> None:
+    is_open = exists().where(work_item.c.id == item_id, work_item.c.state != "closed")
+    same = (work_item_record.c[name] == delivery.c[name] for name in ("entity", "key", "flow"))
+    held = exists().where(work_item_record.c.work_item_id == item_id, *same) & is_open
+    change = {"state": "cancelled", "changed_at": journal.now(), "changed_by": who[:120]}
+    mine = update(delivery).where(delivery.c.state == "rejected", held)
+    tx.execute(mine.values(**change, reason=f"人工处理: {resolution}"))
 
 
 def _open_one(tx: Transaction, item_id: int) -> Row[Any]:

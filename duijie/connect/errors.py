@@ -12,6 +12,7 @@
     │   │   ├── UnmappedCode          a code has no counterpart yet (对照缺失)
     │   │   ├── MalformedMessage      the record cannot be read
     │   │   └── InvalidDocument       the document breaks its schema or a rule
+    │   ├── Forged           data     a push that its sender did not sign, or signed too long ago
     │   └── VendorRejected   vendor   the system said no, for a reason a person must settle
     ├── Transient                     certainly not carried out; trying again may help
     │   ├── RateLimited      vendor   wait `retry_after` seconds
@@ -41,6 +42,7 @@ __all__ = [
     "CredentialError",
     "DataError",
     "DuijieError",
+    "Forged",
     "InvalidDocument",
     "JournalBusy",
     "MalformedMessage",
@@ -139,6 +141,12 @@ class MalformedMessage(DataError):
 
 class InvalidDocument(DataError):
     """The document breaks its schema or a business rule."""
+
+
+class Forged(Terminal):
+    """A push whose signature does not hold; `code` says which part: missing, signature, late."""
+
+    blame: ClassVar[Blame] = "data"
 
 
 class VendorRejected(Terminal):

@@ -15,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from duijie.codec import Record
 from duijie.connect.connection import Connection
+from duijie.connect.hooks import Hook
 
 Figures = Mapping[str, Decimal]
 
@@ -200,7 +201,12 @@ class Connector(Protocol):
 
 @dataclass(frozen=True)
 class Plugin:
-    """What the entry point `duijie.connectors` names: a spec and how to open a connection of its type."""
+    """What the entry point `duijie.connectors` names: a spec and how to open a connection of its type.
+
+    `hook` makes what checks the pushes of a connection; it raises ConfigError where that cannot be done. None: the
+    system pushes nothing that could be checked.
+    """
 
     spec: Spec
     open: Callable[[Connection, Any], Connector]
+    hook: Callable[[Connection], Hook] | None = None

@@ -26,6 +26,7 @@ from duijie.connect.services import Services
 from duijie.deliver import Delivering
 from duijie.derive.making import make
 from duijie.flow import Alert, Deliver, Derive, Flow, Poll, Pull, Reconcile, Step, load_flows
+from duijie.ingress.heed import heed
 from duijie.journal import Journal, deliveries, documents, work
 from duijie.journal.inbox import Source
 from duijie.journal.lookup import JournalLookup
@@ -114,6 +115,7 @@ class Engine:
         refinery = Refinery(self.journal, flow.flow, stream.entity, mapping, self._lookup(step.connection))
         counts: Counts = Counter()
         try:
+            counts += heed(self.journal, step.connection, stream)
             counts += read(self.journal, step, stream, self.journal.now())
         finally:
             counts += refinery.run(Source(step.connection, step.stream), step.settings)
@@ -134,7 +136,9 @@ class Engine:
         mapping = self.mapping(step.mapping)
         stream = self.stream(step.connection, step.stream)
         refinery = Refinery(self.journal, flow.flow, stream.entity, mapping, self._lookup(step.connection))
-        counts: Counts = Counter()
+        counts: Counts = heed(self.journal, step.connection, stream)
+        if counts["new_messages"]:
+            counts += refinery.run(Source(step.connection, step.stream), step.settings)
         if keys := self.outstanding(step):
             counts += read_keys(self.journal, step, stream, keys, self.journal.now())
             counts += refinery.run(Source(step.connection, step.stream), step.settings)

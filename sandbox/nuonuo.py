@@ -10,6 +10,9 @@ Seed (each key may be absent)::
      "issue_seconds": 2, "credit_line": "10000000.00",
      "limits": {"tokens": 50, "token_days": 30, "token_seconds": 86400}}
 
+A request with a `callBackUrl` is called back when it is through (faults: `drop_push`, `duplicate_webhook`); `items` of
+an ordered push (sandbox/push.py) are request numbers.
+
 `credit_line` is tax-exclusive and holds for a calendar month. Issued numbers carry the area 99, which no tax bureau
 has, so that nobody takes them for real. What a request comes to is settled when it is received and shown as time
 passes: everything is computed from the kept time of submission, so a restart changes nothing.
@@ -17,16 +20,17 @@ passes: everything is computed from the kept time of submission, so a restart ch
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -36,6 +40,7 @@ from duijie import codec
 from sandbox.kit import Handler, Sandbox, json_response
 from sandbox.nuonuo_billing import Billing, Refused
 from sandbox.nuonuo_red import RedForms
+from sandbox.push import Parcel, Pusher, send
 from sandbox.store import Store
 
 PREFIX = "nuonuo.OpeMplatform."
@@ -68,6 +73,8 @@ class NuonuoSandbox(Sandbox):
             store.put("config", "config", {**DEFAULTS, "issue_seconds": Decimal(2)})
         self.billing = Billing(store, self.now)
         self.forms = RedForms(store, self.billing)
+        self.pusher = Pusher(self.call_back)
+        self._calling_back: set[asyncio.Task[None]] = set()
         self._methods: Mapping[str, Method] = {
             "requestBillingNew": self.billing.submit,
             "queryInvoiceResult": self.billing.query,
@@ -78,7 +85,11 @@ class NuonuoSandbox(Sandbox):
 
     def routes(self) -> Sequence[tuple[str, str, Handler]]:
         """The gateway and the token endpoint."""
-        return [("POST", "/open/v1/services", self._gateway), ("POST", "/accessToken", self._token)]
+        own: list[tuple[str, str, Handler]] = [
+            ("POST", "/open/v1/services", self._gateway),
+            ("POST", "/accessToken", self._token),
+        ]
+        return [*own, self.pusher.route()]
 
     def is_write(self, request: Request, body: bytes) -> bool:
         """Every method is a POST to one address: the header says which one it is."""
@@ -112,10 +123,49 @@ class NuonuoSandbox(Sandbox):
             method = self._methods.get(request.headers["method"].removeprefix(PREFIX))
             if method is None:
                 raise Refused("070102", "本沙箱不提供该 method")
-            result = method(_read(body))
+            given = _read(body)
+            result = method(given)
+            self._promise_callback(given)
         except Refused as refused:
             return json_response({"code": refused.code, "describe": str(refused), "result": None})
         return json_response({"code": "E0000", "describe": "成功", "result": result})
+
+    def _promise_callback(self, given: dict[str, Any]) -> None:
+        """Call back when the invoice is through, as often as it takes (the platform's own intervals are not known)."""
+        order = given.get("order") or {}
+        if isinstance(order, dict) and order.get("callBackUrl"):
+            task = asyncio.get_running_loop().create_task(self._keep_calling(order["callBackUrl"], order["orderNo"]))
+            self._calling_back.add(task)
+            task.add_done_callback(self._calling_back.discard)
+
+    async def _keep_calling(self, url: str, number: str) -> None:
+        await asyncio.sleep(float(self._config["issue_seconds"]))
+        for pause in (0.2, 0.4, 0.8, 1.6, 3.2):
+            parcel = self.call_back(url, number, timedelta())
+            dropped = any(one.kind == "drop_push" and one.due(number, is_write=True) for one in self.faults)
+            copies = 2 if any(one.kind == "duplicate_webhook" and one.due(number, True) for one in self.faults) else 1
+            if dropped:
+                return
+            answers = [await asyncio.to_thread(send, parcel) for _ in range(copies)]
+            if all('"0000"' in one["body"] for one in answers):
+                return
+            await asyncio.sleep(pause)
+
+    def call_back(self, url: str, number: str, age: timedelta) -> Parcel:
+        """The result of a request as the platform posts it: a form, without a signature."""
+        row = (self.billing.query({"orderNos": [number]}) if self.store.get("invoice", number) else [{}])[0]
+        content = {
+            "c_status": {"2": "1", "22": "2", "24": "3"}.get(str(row.get("status")), "1"),
+            "c_orderno": number,
+            "c_fpqqlsh": row.get("serialNo", ""),
+            "c_fphm": row.get("invoiceNo", ""),
+            "c_kprq": row.get("invoiceTime"),
+            "c_bhsje": row.get("exTaxAmount", ""),
+            "c_hjse": row.get("taxAmount", ""),
+        }
+        form = {"operater": "callback", "orderno": number, "content": codec.encode_ordered(content).decode()}
+        headers = {"content-type": "application/x-www-form-urlencoded;charset=utf-8"}
+        return Parcel(url, headers, urlencode(form).encode(), "t")
 
     def _check_caller(self, request: Request, body: bytes) -> None:
         query, head, config = request.query_params, request.headers, self._config

@@ -17,7 +17,7 @@ ORDER = [  # each room may import those before it, never those after it
     {"schemas"},
     {"mapping", "journal", "flow"},
     {"leases", "parcels"},
-    {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes", "provenance"},
+    {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes", "provenance", "ingress"},
     {"masking", "places", "yamltests"},
     {"recording"},
     {"engine"},

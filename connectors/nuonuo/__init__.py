@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from connectors.nuonuo.client import RATE, TOKEN_URL
 from connectors.nuonuo.connector import Nuonuo
+from connectors.nuonuo.hook import Callback
 from duijie.connect.protocol import Plugin, Setting, Spec
 
 SPEC = Spec(
@@ -21,10 +22,16 @@ SPEC = Spec(
         Setting("clerk", "开票员", help="须与电子税务局绑定的开票员姓名一致"),
         Setting("token_url", "取 token 的地址", required=False, default=TOKEN_URL),
         Setting("rate", "调用频率", required=False, default=RATE, help="诺诺未公布统一限额, 按平台答复填写"),
+        Setting(
+            "push_url",
+            "回调根地址",
+            required=False,
+            help="诺诺能访问到的推送接收地址, 如 https://duijie.example.com; 填写后开票结果会回调, 不填则只轮询",
+        ),
     ),
     rate=RATE,
     api_version="open/v1",
     source="https://open.nuonuo.com",
 )
 
-CONNECTOR = Plugin(spec=SPEC, open=Nuonuo)
+CONNECTOR = Plugin(spec=SPEC, open=Nuonuo, hook=Callback)

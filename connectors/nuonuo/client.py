@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from connectors.nuonuo.hook import callback_url
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
@@ -61,6 +62,7 @@ class Client:
         self._used = threading.local()
         self.tax_no = connection.require("tax_no")
         self.clerk = connection.require("clerk")
+        self.callback_url = callback_url(connection)
         self.retrier = Retrier(connection.conn_id, self._refresh, services.observe)
 
     def read(self, method: str, body: Record) -> Any:

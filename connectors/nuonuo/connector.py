@@ -112,6 +112,8 @@ class RequestSink:
 
     def _request(self, payload: Record) -> Done:
         order = {**payload["order"], "clerk": payload["order"].get("clerk") or self._client.clerk}
+        if self._client.callback_url:
+            order["callBackUrl"] = self._client.callback_url
         result = self._client.call("requestBillingNew", {"order": order})
         return Done(str(result["invoiceSerialNum"]), "", dict(result))
 

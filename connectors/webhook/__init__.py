@@ -19,7 +19,7 @@ SPEC = Spec(
             "签名密钥",
             target="password",
             secret=True,
-            help="whsec_ 开头, 至少 24 字节; 更换期间可填新旧两个, 以空格分开",
+            help="whsec_ 开头, 至少 16 字节; 更换期间可填新旧两个, 以空格分开",
         ),
         Setting("streams", "数据流", help='JSON: {"order": {"entity": "sales_order", "key": "id"}}'),
     ),

@@ -23,8 +23,9 @@ from duijie.connect.errors import ConfigError, Forged, MalformedMessage
 from duijie.connect.hooks import Answer, Call, Push, Pushed
 
 PREFIX = "whsec_"
-SHORTEST = 24
+SHORTEST = 16
 WINDOW = timedelta(minutes=5)
+REPEATED_FOR = timedelta(days=4)  # the scheme's own schedule of repeats ends after some 76 hours
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 LONGEST_ID = 256
 
@@ -35,7 +36,7 @@ class StandardWebhook:
     accepted = Answer(200, b'{"ok":true}', "application/json")
     refused = Answer(401)
     media_types = frozenset({"application/json"})
-    window = WINDOW
+    remember = REPEATED_FOR
 
     def __init__(self, connection: Connection) -> None:
         self._secrets = [_key(text, connection.conn_id) for text in connection.password.split()]

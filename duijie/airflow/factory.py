@@ -21,7 +21,7 @@ from duijie.airflow.notifier import DuijieNotifier
 from duijie.airflow.operators import RETRIES, BrokenFlowOperator, PollOperator, StepOperator
 from duijie.airflow.triggers import JournalDoorbell
 from duijie.connect.errors import ConfigError
-from duijie.flow import Deliver, Flow, Poll, Step, load_flow
+from duijie.flow import Deliver, Flow, Poll, Pull, Step, load_flow
 
 ZONE = "Asia/Shanghai"
 DOORBELL = "doorbell"
@@ -97,7 +97,8 @@ def _schedule(flow: Flow, path: Path) -> Any:
 def _doorbell(flow: Flow) -> Asset:
     delivers = (step for step in flow.steps if isinstance(step, Deliver))
     routes = [[step.entity, f"{step.connection}/{step.sink}"] for step in delivers]
-    watcher = AssetWatcher(name=f"{flow.flow}_doorbell", trigger=JournalDoorbell(routes))
+    inlets = [[step.connection, step.stream] for step in flow.steps if isinstance(step, Pull | Poll)]
+    watcher = AssetWatcher(name=f"{flow.flow}_doorbell", trigger=JournalDoorbell(routes, inlets=inlets))
     return Asset(f"duijie_{flow.flow}_waiting", watchers=[watcher])
 
 

@@ -16,7 +16,7 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 from sqlalchemy import func, select
 
 from duijie.connect.errors import JournalBusy
-from duijie.journal import Journal
+from duijie.journal import Journal, pushes
 from duijie.journal.tables import delivery, document
 
 
@@ -42,12 +42,19 @@ class JournalDoorbell(BaseEventTrigger):
     """Rings once for everything that waits, again every `again` seconds while something still does.
 
     Asset events can strand (apache/airflow issue 56050): a ring says "look", the rows are in the journal. `routes`
-    are (entity, sink) pairs.
+    are (entity, sink) pairs, `inlets` (connection, stream) pairs: what was pushed there waits to be read or mapped.
     """
 
-    def __init__(self, routes: Sequence[Sequence[str]], every: float = 0.25, again: float = 2.0) -> None:
+    def __init__(
+        self,
+        routes: Sequence[Sequence[str]],
+        every: float = 0.25,
+        again: float = 2.0,
+        inlets: Sequence[Sequence[str]] = (),
+    ) -> None:
         super().__init__()
         self.routes = [list(route) for route in routes]
+        self.inlets = [list(inlet) for inlet in inlets]
         self.every = every
         self.again = again
         self._newest: dict[str, int] = {}
@@ -55,7 +62,7 @@ class JournalDoorbell(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """How the triggerer makes it again."""
-        kwargs = {"routes": self.routes, "every": self.every, "again": self.again}
+        kwargs = {"routes": self.routes, "every": self.every, "again": self.again, "inlets": self.inlets}
         return "duijie.airflow.triggers.JournalDoorbell", kwargs
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -80,9 +87,14 @@ class JournalDoorbell(BaseEventTrigger):
         return waits
 
     def waiting(self, journal: Journal) -> bool:
-        """Whether a delivery is due or a document came since the last ring. Two index look-ups per route."""
+        """Whether something pushed waits, a delivery is due or a document came since the last ring.
+
+        Two index look-ups per route and per inlet.
+        """
         now = journal.now()
         with journal.reading() as tx:
+            if any(pushes.is_waiting(tx, now, connection, stream) for connection, stream in self.inlets):
+                return True
             for entity, sink in self.routes:
                 due = select(delivery.c.id).where(delivery.c.sink == sink, delivery.c.due_at <= now)
                 due = due.where(delivery.c.state.in_(("pending", "unknown"))).limit(1)

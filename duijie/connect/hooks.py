@@ -65,7 +65,7 @@ class Hook(Protocol):
     accepted: Answer  # kept, or known already: the sender must not send it again
     refused: Answer  # not what it claims to be
     media_types: frozenset[str]
-    window: timedelta  # a nonce is remembered for so long; an older push is refused by its own time stamp
+    remember: timedelta  # how long a nonce is known: as long as its sender may repeat it
     streams: tuple[str, ...]
 
     def verify(self, call: Call) -> Push:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from duijie.console import (
@@ -27,6 +28,9 @@ from duijie.console import (
     work_pages,
 )
 from duijie.console.site import HERE, Site
+from duijie.ingress import Ingress
+from duijie.ingress.app import PREFIX
+from duijie.ingress.durable import open_durable
 from duijie.journal import Journal
 
 ROOT = HERE.parent.parent
@@ -46,17 +50,32 @@ def create_app(journal_url: str | None = None, root: Path = ROOT) -> FastAPI:
     dist = HERE / "static" / "dist"
     app.mount("/static", StaticFiles(directory=dist, check_dir=False), name="static")
     faults.add(app, site)
-    _protect(app, site)
+    _protect(app, site, journal_url)
     return app
 
 
-def _protect(app: FastAPI, site: Site) -> None:
-    """The door, the session below it and, where one is named, the proxy in front: the last added is met first.
+class Beside:
+    """Lets what goes to /in/ reach the ingress: it has its own checks, and neither session nor form."""
+
+    def __init__(self, app: ASGIApp, ingress: Ingress) -> None:
+        self._app, self._ingress = app, ingress
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """By path."""
+        pushed = scope["type"] == "http" and str(scope["path"]).startswith(PREFIX)
+        await (self._ingress if pushed else self._app)(scope, receive, send)
+
+
+def _protect(app: FastAPI, site: Site, url: str | None) -> None:
+    """The door, the session below it, the ingress beside both and, where one is named, the proxy in front.
+
+    The last added is met first.
 
     Same-site "lax": with "strict", a link from a chat robot's alert would arrive without the session.
     """
     guard = security.Guard(site.users, partial(faults.refuse, site))
     app.add_middleware(BaseHTTPMiddleware, dispatch=guard)
     app.add_middleware(SessionMiddleware, secret_key=security.secret_key(), max_age=SESSION_SECONDS, same_site="lax")
+    app.add_middleware(Beside, ingress=Ingress(partial(open_durable, url)))
     if proxies := os.environ.get("DUIJIE_TRUSTED_PROXY"):
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)

@@ -55,7 +55,12 @@ def store(journal: Journal, source: Source, key_field: str, records: Sequence[Re
     if not rows:
         return 0
     with journal.writing() as tx:
-        return sum(_store(tx, journal, source, once) for once in _each_key_once(rows))
+        return store_rows(tx, journal, source, rows)
+
+
+def store_rows(tx: Transaction, journal: Journal, source: Source, rows: Sequence[Record]) -> int:
+    """The same in a transaction that is open, of rows that `row` made; returns how many were new."""
+    return sum(_store(tx, journal, source, once) for once in _each_key_once(rows))
 
 
 def _each_key_once(rows: Sequence[Record]) -> list[list[Record]]:
@@ -115,8 +120,13 @@ def _of(source: Source) -> tuple[ColumnElement[bool], ...]:
 
 
 def _row(journal: Journal, source: Source, key_field: str, record: Record) -> Record:
-    hashed = codec.digest(record)
     key = record.get(key_field) if isinstance(record, dict) else None
+    return row(source, key, record, journal.now())
+
+
+def row(source: Source, key: Any, record: Any, received_at: datetime) -> Record:
+    """A raw record as a row of `message`; one without a key is known by its content."""
+    hashed = codec.digest(record)
     return {
         "connection": source.connection,
         "stream": source.stream,
@@ -124,7 +134,7 @@ def _row(journal: Journal, source: Source, key_field: str, record: Record) -> Re
         "key": str(key if key not in (None, "") else f"?{hashed[:16]}")[:200],
         "hash": hashed,
         "body": codec.encode_ordered(record),
-        "received_at": journal.now(),
+        "received_at": received_at,
     }
 
 

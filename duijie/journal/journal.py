@@ -94,13 +94,17 @@ class Journal:
 
     def insert_new(self, table: sqlalchemy.Table) -> Any:
         """INSERT … ON CONFLICT DO NOTHING in this database's dialect."""
+        return self.insert_into(table).on_conflict_do_nothing()
+
+    def insert_into(self, table: sqlalchemy.Table) -> Any:
+        """INSERT in this database's dialect, which knows ON CONFLICT."""
         if self.is_postgres:
             from sqlalchemy.dialects.postgresql import insert as pg_insert  # noqa: PLC0415
 
-            return pg_insert(table).on_conflict_do_nothing()
+            return pg_insert(table)
         from sqlalchemy.dialects.sqlite import insert as lite_insert  # noqa: PLC0415
 
-        return lite_insert(table).on_conflict_do_nothing()
+        return lite_insert(table)
 
 
 def _engine(url: str) -> Engine:

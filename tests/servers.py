@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
@@ -85,7 +86,7 @@ class Server:
                 raise RuntimeError(f"{command[0]} did not start: {log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.02)
 
-    def account(self) -> Mapping[str, str]:
+    def account(self) -> Mapping[str, Any]:
         """Who the program runs as, in subprocess's words: nobody else unless it refuses root."""
         return {}
 
@@ -114,13 +115,16 @@ class Server:
 
 
 class Postgres(Server):
-    """An empty cluster that trusts loopback; fast rather than durable."""
+    """An empty cluster that trusts loopback; fast rather than durable, unless `settings` say otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, settings: Sequence[str] = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+    ) -> None:
         self._programs = postgres_bin()
+        self._settings = (*settings, "max_connections=60")
         super().__init__()
 
-    def account(self) -> Mapping[str, str]:
+    def account(self) -> Mapping[str, Any]:
         """PostgreSQL refuses to run as root: its own account then."""
         return {"user": POSTGRES_ACCOUNT, "group": POSTGRES_ACCOUNT} if os.geteuid() == 0 else {}
 
@@ -141,9 +145,8 @@ class Postgres(Server):
         prepare = [str(programs / "initdb"), "-D", str(data), "-U", POSTGRES_ACCOUNT, "-A", "trust", "-N"]
         prepare += ["-E", "UTF8", "--locale=C.UTF-8"]
         subprocess.run(prepare, check=True, capture_output=True, cwd=self.folder, **self.account())
-        settings = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60")
         where = ["-D", str(data), "-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.folder)]
-        options = [part for setting in settings for part in ("-c", setting)]
+        options = [part for setting in self._settings for part in ("-c", setting)]
         self.run([str(programs / "postgres"), *where, *options], answers=self._ready)
         return self
 

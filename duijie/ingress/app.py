@@ -59,7 +59,7 @@ class Ingress:
         self._clock = clock
         self._rates = Rates(self.limits.rate)
         self._refusals = Refusals()
-        self._keeper = Keeper(journal, self._refusals, self.limits.queue, self.limits.backlog)
+        self._keeper = Keeper(journal, self._refusals, self.limits)
         self._at_work = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

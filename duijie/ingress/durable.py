@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from sqlalchemy import event
 
+from duijie.connect.errors import JournalBusy
 from duijie.journal import Journal
+
+T = TypeVar("T")
+LOOK_AGAIN_MS = 2
+SOON, LATER = 1.0, 0.1
 
 
 def open_durable(url: str | None = None) -> Journal:
@@ -20,3 +27,21 @@ def open_durable(url: str | None = None) -> Journal:
 
 def _flush_commits(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA busy_timeout={LOOK_AGAIN_MS}")
+
+
+def in_turn(write: Callable[[], T], seconds: float) -> T:
+    """Write as soon as the journal is free. Raises JournalBusy when it is not for so long.
+
+    SQLite keeps no queue of writers: who waits its turn with SQLite's own growing pauses (up to 100 ms) misses the
+    gaps between the transactions of a busy writer, so that we look again every two milliseconds for a second.
+    """
+    began = time.monotonic()
+    while True:
+        try:
+            return write()
+        except JournalBusy:
+            waited = time.monotonic() - began
+            if waited > seconds:
+                raise
+            time.sleep(LOOK_AGAIN_MS / 1000 if waited < SOON else LATER)

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from duijie.connect.errors import DuijieError, JournalBusy
+from duijie.ingress.durable import in_turn
+from duijie.ingress.limits import Limits
 from duijie.ingress.refusals import Refusals
 from duijie.journal import Journal, pushes
 from duijie.journal.pushes import Arrived
@@ -44,11 +46,12 @@ class Waiting:
 class Keeper:
     """Begins with the first push, ends with the process."""
 
-    def __init__(self, journal: Callable[[], Journal], refusals: Refusals, size: int, backlog: int) -> None:
+    def __init__(self, journal: Callable[[], Journal], refusals: Refusals, limits: Limits) -> None:
         self._open = journal
         self._refusals = refusals
-        self._queue: queue.Queue[Waiting] = queue.Queue(size)
-        self._most = backlog
+        self._queue: queue.Queue[Waiting] = queue.Queue(limits.queue)
+        self._most = limits.backlog
+        self._patience = limits.seconds
         self._pushing: dict[str, Sequence[str]] = {}
         self._full: frozenset[str] = frozenset()
         self._starting = threading.Lock()
@@ -104,7 +107,7 @@ class Keeper:
         if not batch:
             return
         try:
-            kept = pushes.keep(journal, [one.arrived for one in batch])
+            kept = in_turn(lambda: pushes.keep(journal, [one.arrived for one in batch]), self._patience)
         except SQLAlchemyError as error:
             log.error("a batch of %d pushes cannot be kept: %s", len(batch), type(error).__name__)
             self._one_by_one(journal, batch)
@@ -122,8 +125,8 @@ class Keeper:
                 _fail([one], JournalBusy("推送无法入库", en=f"a push cannot be kept: {type(error).__name__}"))
 
     def _house(self, journal: Journal) -> None:
-        self._refusals.write(journal)
-        pushes.housekeep(journal)
+        in_turn(lambda: self._refusals.write(journal), self._patience)
+        in_turn(lambda: pushes.housekeep(journal), self._patience)
         self._full = frozenset(
             name
             for name, streams in list(self._pushing.items())

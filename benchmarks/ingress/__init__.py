@@ -1,0 +1,1 @@
+"""How long a sender waits for its answer while its push is made durable."""

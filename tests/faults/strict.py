@@ -1,0 +1,104 @@
+"""A system at the far end that keeps its own truth and is exactly as safe as each kind of sink says, no safer.
+
+Four books, one per kind of sink: `natural_key` refuses a second document of a number, `lookup` takes it and holds two,
+`token` answers a repeated token with the first document, `absolute` overwrites a figure and remembers every one it was
+given. The same server is the source: it lists `bills`, and `/_change` makes them what they are in the second round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from duijie.codec import Record, decode
+from sandbox.kit import Handler, Sandbox, json_response
+from sandbox.store import Store
+
+REFUSED = "C9"
+
+
+class StrictSandbox(Sandbox):
+    """Seed: {"bills": [round one, round two]}, each a list of records with an `id`."""
+
+    name = "strict"
+
+    def __init__(self, store: Store, clock: Callable[[], datetime] | None = None) -> None:
+        super().__init__(store, clock)
+        self.rounds: list[list[Record]] = [[]]
+        self.round = 0
+
+    def routes(self) -> Sequence[tuple[str, str, Handler]]:
+        """The source's list, the change between the rounds, and the books."""
+        return [
+            ("GET", "/bills", self._bills),
+            ("POST", "/_change", self._change),
+            ("GET", "/{kind}/documents", self._find),
+            ("POST", "/{kind}/documents", self._create),
+            ("PUT", "/{kind}/documents/{id}", self._update),
+            ("DELETE", "/{kind}/documents/{id}", self._void),
+        ]
+
+    def seed(self, data: dict[str, Any]) -> None:
+        """Load the shape in the class's docstring."""
+        self.rounds, self.round = data["bills"], 0
+
+    def expire_tokens(self) -> None:
+        """There are none."""
+
+    def is_write(self, request: Request, body: bytes) -> bool:
+        """All but the lists."""
+        return request.method != "GET"
+
+    async def _bills(self, _: Request) -> Response:
+        return json_response({"bills": self.rounds[self.round]})
+
+    async def _change(self, _: Request) -> Response:
+        self.round = len(self.rounds) - 1
+        return json_response({"round": self.round})
+
+    async def _find(self, request: Request) -> Response:
+        wanted = request.query_params["no"].split(",")
+        rows = [row for row in self.store.all(request.path_params["kind"]) if row["no"] in wanted and not row["void"]]
+        return json_response({"documents": rows})
+
+    async def _create(self, request: Request) -> Response:
+        kind, body = request.path_params["kind"], decode(await request.body())
+        if body["customer"] == REFUSED or Decimal(body["amount"]) < 0:
+            return json_response({"code": "E1", "text": f"客户 {body['customer']} 不存在"}, 422)
+        alike = [row for row in self.store.all(kind) if row["no"] == body["no"] and not row["void"]]
+        if kind == "natural_key" and alike:
+            return json_response({"code": "E2", "text": f"单号 {body['no']} 已存在"}, 409)
+        token = request.headers.get("idempotency-key", "")
+        same = next((row for row in self.store.all(kind) if token and row["token"] == token), None)
+        if kind == "token" and same:
+            return json_response(same)
+        row = alike[0] | {"amount": body["amount"]} if kind == "absolute" and alike else self._row(kind, body, token)
+        row["given"] = [*row["given"], body["amount"]]
+        self.store.put(kind, row["id"], row)
+        return json_response(row)
+
+    def _row(self, kind: str, body: Record, token: str) -> Record:
+        number = self.store.next(kind)
+        return {"id": f"{kind}-{number}", **body, "token": token, "void": False, "given": []}
+
+    async def _update(self, request: Request) -> Response:
+        return self._changed(request, decode(await request.body()))
+
+    async def _void(self, request: Request) -> Response:
+        return self._changed(request, {"void": True})
+
+    def _changed(self, request: Request, values: Record) -> Response:
+        kind, row_id = request.path_params["kind"], request.path_params["id"]
+        row = self.store.get(kind, row_id)
+        if row is None:
+            return json_response({"code": "E3", "text": f"{row_id} 不存在"}, 422)
+        self.store.put(kind, row_id, {**row, **values})
+        return json_response({**row, **values})
+
+
+SANDBOX = StrictSandbox

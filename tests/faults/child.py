@@ -7,6 +7,7 @@ ahead, so that leases run out without anybody waiting for them, and whatever sle
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -22,10 +23,12 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from duijie.connect.errors import DuijieError
 from tests.faults.points import Point, Taps
-from tests.faults.scenes import CHANGE, SCENES, Scene, connections
+from tests.faults.scenes import CHANGE, Scene, connections, scene
 
 KILLED = -9
+CRASHED, FAILED = 1, 2
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Order:
     fatal: Sequence[Any] | None = None
     mutant: str = ""
     rehearsal: bool = False
+    real_time: bool = False
 
     @property
     def told(self) -> Path:
@@ -101,18 +105,18 @@ class Clock:
         time.sleep = self.sleep
 
 
-def run_script(scene: Scene, order: Order) -> None:
+def run_script(played: Scene, order: Order) -> None:
     """The scene's steps, from the first to the last."""
     from duijie.engine import Engine  # noqa: PLC0415
     from duijie.journal import Journal  # noqa: PLC0415
 
-    root = scene.root(Path(order.home))
-    engine = Engine(Journal.open(order.journal), connections(order.urls).__getitem__, root)
-    for name in scene.script:
+    root = played.root(Path(order.home))
+    engine = Engine(Journal.open(order.journal), connections(order.urls, played.size).__getitem__, root)
+    for name in played.script:
         if name == CHANGE:
-            _outside(f"{order.urls[scene.changes]}/_change")
+            _outside(f"{order.urls[played.changes]}/_change")
         else:
-            engine.run(scene.flow, scene.flow.step(name))
+            engine.run(played.flow, played.flow.step(name))
 
 
 def _outside(url: str) -> None:
@@ -124,21 +128,27 @@ def _outside(url: str) -> None:
 
 
 def live(order: Order) -> int:
-    """One run, armed as the order says. Leaves what it reached, or why it failed, in `order.told`; 1 when it failed."""
+    """One run, armed as the order says. Leaves what it reached, or why it failed, in `order.told`.
+
+    Returns 0, FAILED when the flow said in its own words why it could not go on, CRASHED for anything else.
+    """
     from tests.faults import mutants  # noqa: PLC0415
 
     os.environ["DUIJIE_HOME"] = order.home
-    Clock(order.ahead).install()
+    if not order.real_time:
+        Clock(order.ahead).install()
     taps = Taps(Point(*order.fatal) if order.fatal else None)
     if not order.rehearsal:
         mutants.install(order.mutant)
         taps.install()
     status, told = 0, {}
     try:
-        run_script(SCENES[order.scene], order)
+        run_script(scene(order.scene), order)
         told = {"points": taps.reached}
+    except DuijieError:
+        status, told = FAILED, {"error": traceback.format_exc()}
     except BaseException:  # noqa: BLE001  the parent reports it and counts it as a crash of the flow
-        status, told = 1, {"error": traceback.format_exc()}
+        status, told = CRASHED, {"error": traceback.format_exc()}
     order.told.write_text(json.dumps(told), encoding="utf-8")
     return status
 
@@ -151,6 +161,9 @@ def main() -> None:
         print(live(order) if order.rehearsal else _child(order), flush=True)
         for engine in engines.values():
             engine.dispose()
+        gc.freeze()
+    sys.stdout.flush()
+    os._exit(0)  # quietly: some libraries have last words for every module they leave behind
 
 
 def _child(order: Order) -> int:

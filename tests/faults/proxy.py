@@ -174,7 +174,7 @@ FAULTS: tuple[Fault, ...] = (
 
 
 class Proxy:
-    """`with Proxy(url, seed, rate) as url:` in a thread of this process. `faults` names what may happen."""
+    """`with Proxy(url, seed, rate) as proxy:` in a thread of this process. `faults` names what may happen."""
 
     def __init__(self, upstream: str, seed: int, rate: float, faults: Sequence[Fault] = FAULTS) -> None:
         place = urlsplit(upstream)
@@ -186,12 +186,14 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self.injected: Counter[str] = Counter()
         self.passed = 0
+        self.url = ""
 
-    def __enter__(self) -> str:
+    def __enter__(self) -> Proxy:
         self._thread.start()
         starting = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop)
         self._server = starting.result(10)
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

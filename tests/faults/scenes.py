@@ -8,7 +8,7 @@ is cancelled and one is new.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Scene:
     holds: int
     codes: Sequence[Code] = ()
     changes: str = ""
+    size: int = 3
     files: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -64,7 +65,7 @@ class Scene:
         return folder if self.files else ROOT
 
 
-def connections(urls: Urls) -> dict[str, Connection]:
+def connections(urls: Urls, size: int = 3) -> dict[str, Connection]:
     """Every connection a scene may use."""
     shops = {shop: {"session": f"sess-{shop}", "refresh_token": f"refresh-{shop}"} for shop in SHOPS}
     ledger = {name: LEDGER[name] for name in ("acct_id", "app_id", "account_book")}
@@ -81,7 +82,7 @@ def connections(urls: Urls) -> dict[str, Connection]:
         Connection(
             "k3cloud", "k3cloud", urls.get("k3cloud", ""), LEDGER["user"], LEDGER["app_secret"], extra=ledger | FAST
         ),
-        Connection("strict", "strict", urls.get("strict", "")),
+        Connection("strict", "strict", urls.get("strict", ""), extra={"size": size}),
     ]
     return {one.conn_id: one for one in made}
 
@@ -236,7 +237,24 @@ LOST_AT_STRICT = [{**LOST, "match": '"b2"'}, {**LOST, "match": '"b8"'}, {**LOST,
 HOLDS = {"natural_key": 5, "lookup": 4, "token": 4, "absolute": 5}
 
 
-def _into_strict(kind: str) -> Scene:
+def many(kind: str, number: int) -> Scene:
+    """So many bills, one round, nothing wrong with any of them."""
+    bills = [bill(one, f"{one}.13") for one in range(1, number + 1)]
+    few = _into_strict(kind, 200)
+    name = f"many/{kind}/{number}"
+    return replace(few, name=name, seeds={"strict": {"bills": [bills]}}, faults={}, holds=number, changes="", size=50)
+
+
+def scene(name: str) -> Scene:
+    """One of SCENES, or `many` by its name."""
+    first, _, rest = name.partition("/")
+    if first == "many":
+        kind, _, number = rest.partition("/")
+        return many(kind, int(number))
+    return SCENES[name]
+
+
+def _into_strict(kind: str, batch: int = 4) -> Scene:
     pull = """
   - {verb: pull, name: pull, connection: strict, stream: bill, mapping: shop/sales_order.in,
      since: 2026-11-01T00:00:00+08:00, window_minutes: 1051200}
@@ -247,7 +265,7 @@ def _into_strict(kind: str) -> Scene:
         flow=_flow(
             "flow: bills\ntitle: 单据\nsteps:"
             + pull
-            + _deliver("strict", kind, "sales_order", "target/order.out", more=more)
+            + _deliver("strict", kind, "sales_order", "target/order.out", batch, more)
         ),
         seeds={"strict": {"bills": [FIRST, SECOND]}},
         faults={"strict": LOST_AT_STRICT},

@@ -29,6 +29,8 @@ class StrictSandbox(Sandbox):
 
     def __init__(self, store: Store, clock: Callable[[], datetime] | None = None) -> None:
         super().__init__(store, clock)
+        self._numbers: dict[tuple[str, str], list[str]] = {}
+        self._tokens: dict[str, str] = {}
         self.rounds: list[list[Record]] = [[]]
         self.round = 0
 
@@ -62,29 +64,39 @@ class StrictSandbox(Sandbox):
         return json_response({"round": self.round})
 
     async def _find(self, request: Request) -> Response:
-        wanted = request.query_params["no"].split(",")
-        rows = [row for row in self.store.all(request.path_params["kind"]) if row["no"] in wanted and not row["void"]]
-        return json_response({"documents": rows})
+        kind, wanted = request.path_params["kind"], request.query_params["no"].split(",")
+        return json_response({"documents": [row for number in wanted for row in self.numbered(kind, number)]})
+
+    def numbered(self, kind: str, number: str) -> list[Record]:
+        """What a book holds under a number."""
+        rows = (self.store.get(kind, one) for one in self._numbers.get((kind, number), ()))
+        return [row for row in rows if row and not row["void"]]
 
     async def _create(self, request: Request) -> Response:
         kind, body = request.path_params["kind"], decode(await request.body())
         if body["customer"] == REFUSED or Decimal(body["amount"]) < 0:
             return json_response({"code": "E1", "text": f"客户 {body['customer']} 不存在"}, 422)
-        alike = [row for row in self.store.all(kind) if row["no"] == body["no"] and not row["void"]]
+        alike = self.numbered(kind, body["no"])
         if kind == "natural_key" and alike:
             return json_response({"code": "E2", "text": f"单号 {body['no']} 已存在"}, 409)
         token = request.headers.get("idempotency-key", "")
-        same = next((row for row in self.store.all(kind) if token and row["token"] == token), None)
-        if kind == "token" and same:
-            return json_response(same)
+        if kind == "token" and token in self._tokens:
+            return json_response(self.store.get(kind, self._tokens[token]))
         row = alike[0] | {"amount": body["amount"]} if kind == "absolute" and alike else self._row(kind, body, token)
         row["given"] = [*row["given"], body["amount"]]
-        self.store.put(kind, row["id"], row)
+        self._keep(kind, row, token)
         return json_response(row)
+
+    def _keep(self, kind: str, row: Record, token: str) -> None:
+        if self.store.get(kind, row["id"]) is None:
+            self._numbers.setdefault((kind, row["no"]), []).append(row["id"])
+        if token:
+            self._tokens[token] = row["id"]
+        self.store.put(kind, row["id"], row)
 
     def _row(self, kind: str, body: Record, token: str) -> Record:
         number = self.store.next(kind)
-        return {"id": f"{kind}-{number}", **body, "token": token, "void": False, "given": []}
+        return {"id": f"{kind}-{number}", **body, "void": False, "given": []}
 
     async def _update(self, request: Request) -> Response:
         return self._changed(request, decode(await request.body()))

@@ -28,6 +28,7 @@ class Client:
     def __init__(self, connection: Connection, services: Services) -> None:
         self._http = Http(services.budget(connection.conn_id, str(connection.extra.get("rate", SPEC.rate))))
         self._base = connection.base_url
+        self.size = int(connection.extra.get("size", 3))
         self.retrier = Retrier(connection.conn_id, lambda: None, services.observe)
 
     def call(
@@ -56,20 +57,21 @@ class Bills:
         return [""]
 
     def read(self, _: _Window) -> Iterator[Page]:
-        """In pages of three."""
+        """In pages of the connection's size."""
         rows = self._client.retrier.read(lambda: self._client.call("GET", "/bills"))["bills"]
-        for start in range(0, len(rows), 3):
-            yield Page(rows[start : start + 3])
+        for start in range(0, len(rows), self._client.size):
+            yield Page(rows[start : start + self._client.size])
 
 
 class Book:
-    """Writes one document a call, three side by side."""
+    """Writes one document a call, the connection's size of them side by side."""
 
-    entity, batch = "sales_order", 3
+    entity = "sales_order"
 
     def __init__(self, client: Client, safety: Safety) -> None:
         self._client = client
         self.name = safety.value
+        self.batch = client.size
         self.safety = safety
         self._path = f"/{safety.value}/documents"
 

@@ -8,6 +8,7 @@ only `duijie.connect.retry` does, and only what is safe.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
@@ -25,8 +27,11 @@ from duijie.connect.services import RateBudget
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
+ANSWER_SECONDS = 120.0  # an answer that comes in drops is given up then
+ANSWER_BYTES = 64 * 1024 * 1024
 STILL_AT_WORK = 60.0  # seconds that a system which did not answer in time may go on with what it was sent
 POOL = 32
+CHUNK = 65536
 TOO_MANY = 429
 
 
@@ -66,9 +71,13 @@ class Http:
                 headers=dict(headers or {}),
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 proxies=_proxies(urlsplit(url)._replace(path="", query="", fragment="").geturl()),
+                stream=True,
             )
-        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
+            _read(response)
+        except requests.exceptions.ConnectTimeout as error:
             raise self._not_sent(url, error) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise self._lost(url, error) from error
         except requests.exceptions.ConnectionError as error:
             raise (self._not_sent(url, error) if never_left(error) else self._lost(url, error)) from error
         except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
@@ -104,8 +113,22 @@ def _proxies(origin: str) -> dict[str, str]:
 
 
 def never_left(error: Exception) -> bool:
-    """Whether a connection error means that nothing was sent."""
-    return "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error)
+    """Whether a connection error means that nothing was sent. TLS may break at any time, a certificate at once."""
+    signs = ("NewConnectionError", "NameResolutionError", "CERTIFICATE_VERIFY_FAILED", "CertificateError")
+    return any(sign in repr(error) for sign in signs)
+
+
+def _read(response: requests.Response) -> None:
+    """Read the body within ANSWER_SECONDS and ANSWER_BYTES. Raises RequestException or urllib3's HTTPError."""
+    end, parts, size = time.monotonic() + ANSWER_SECONDS, [], 0
+    while part := response.raw.read1(CHUNK, decode_content=True):
+        parts.append(part)
+        size += len(part)
+        if size > ANSWER_BYTES or time.monotonic() > end:
+            response.close()
+            raise requests.exceptions.ContentDecodingError(f"no end of the answer after {size} bytes")
+    response._content = b"".join(parts)
+    response.raw.release_conn()
 
 
 def _checked(response: requests.Response) -> requests.Response:

@@ -7,6 +7,7 @@ mandatory `fields`, windows, page sizes, call limits and envelopes as the vendor
 - `POST /router/rest`, query and form merged before the signature is checked (md5, hmac, hmac-sha256); clock within
   ±10 minutes, as text in GMT+8 or epoch milliseconds; `v` must be 2.0.
 - Only `format=json` is served. The vendor's default, xml, is refused with code 23 in a JSON envelope.
+- 消息服务 over HTTP: sandbox/taobao_tmc.py.
 - `POST /token` with grant_type=refresh_token. A shop's refresh token stays the same; each call makes a new session.
 
 Seed::
@@ -40,6 +41,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from duijie import codec
+from sandbox import taobao_tmc
 from sandbox.kit import Handler, Sandbox, json_response
 from sandbox.store import Store
 from sandbox.taobao_methods import METHODS, Call, TopError, response_name
@@ -68,7 +70,12 @@ class TaobaoSandbox(Sandbox):
 
     def routes(self) -> Sequence[tuple[str, str, Handler]]:
         """The gateway and the token endpoint."""
-        return [("POST", "/router/rest", self._gateway), ("POST", "/token", self._token)]
+        own: list[tuple[str, str, Handler]] = [
+            ("POST", "/router/rest", self._gateway),
+            ("POST", "/token", self._token),
+            ("POST", "/_admin/tmc", self._happen),
+        ]
+        return own
 
     def is_write(self, request: Request, body: bytes) -> bool:
         """TOP is all POST: only methods named *.update change something."""
@@ -126,7 +133,7 @@ class TaobaoSandbox(Sandbox):
         return json_response({response_name(given["method"]): {**answer, "request_id": request_id}})
 
     def _answer(self, given: dict[str, str]) -> dict[str, Any]:
-        method = METHODS.get(given.get("method", ""))
+        method = METHODS.get(given.get("method", "")) or taobao_tmc.METHODS.get(given.get("method", ""))
         if not given.get("method"):
             raise TopError(21, "Missing method")
         if method is None:
@@ -136,10 +143,16 @@ class TaobaoSandbox(Sandbox):
         shop = self._shop_of(given)
         if given.get("format", "xml") != "json":
             raise TopError(23, "Invalid format", "isv.invalid-format", "本沙箱只提供 format=json")
-        now = self.now().astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
-        answer = method(Call(self.store, shop, given, now))
+        answer = method(Call(self.store, shop, given, self._text_now()))
         self._maybe_time_out(given["method"])
         return answer
+
+    def _text_now(self) -> str:
+        return self.now().astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
+
+    async def _happen(self, request: Request) -> Response:
+        events = codec.decode(await request.body())
+        return json_response({"messages": taobao_tmc.happen(self.store, events, self._text_now())})
 
     def _maybe_time_out(self, method: str) -> None:
         ordered = self.store.get("config", "trouble") or {}

@@ -1,7 +1,7 @@
 """`python -m benchmarks.ingress`: the answer's time at 200 signed pushes a second from 16 clients, each push durable.
 
 Every client sends on a schedule of its own, whether or not the last answer was slow: time counts from when a push was
-due. SQLite flushes each commit; PostgreSQL runs with fsync. Ends with one JSON line.
+due. SQLite flushes each commit; PostgreSQL runs with fsync; `load` is how busy the machine was. Ends with a JSON line.
 """
 
 from __future__ import annotations
@@ -32,10 +32,17 @@ PATH = "/in/shop/order"
 WARM_SECONDS = 1.0
 
 
-def measure(port: int, clients: int, rps: int, seconds: float) -> tuple[list[float], int]:
-    """Milliseconds of every answer 200, and how many others there were."""
+def new_sender() -> WebhookSandbox:
+    """One for all cases: no push of a later one repeats an earlier one's."""
     sender = WebhookSandbox(Store())
     sender.seed({"secret": SECRET})
+    return sender
+
+
+def measure(port: int, sender: WebhookSandbox, given: argparse.Namespace) -> tuple[list[float], int]:
+    """Milliseconds of every answer 200, and how many others there were."""
+    clients, rps, seconds = given.clients, given.rps, given.seconds
+    first = sender.store.next("case") * 1_000_000_000
     begin, times, refused = time.perf_counter() + 0.2, [], [0]
     each = int(rps * seconds / clients)
 
@@ -43,7 +50,7 @@ def measure(port: int, clients: int, rps: int, seconds: float) -> tuple[list[flo
         link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         for turn in range(each):
             due = begin + (turn + name / clients) * clients / rps
-            parcel = sender.pack(PATH, order(name * 1_000_000 + turn), timedelta())
+            parcel = sender.pack(PATH, order(first + name * 1_000_000 + turn), timedelta())
             time.sleep(max(due - time.perf_counter(), 0))
             link.request("POST", PATH, parcel.body, parcel.headers)
             answer = link.getresponse()
@@ -63,16 +70,23 @@ def measure(port: int, clients: int, rps: int, seconds: float) -> tuple[list[flo
     return sorted(times), refused[0]
 
 
-def run(url: str, writer: float | None, given: argparse.Namespace) -> dict[str, Any]:
+def run(url: str, writer: float | None, sender: WebhookSandbox, given: argparse.Namespace) -> dict[str, Any]:
     """One case: figures in milliseconds."""
     with ingress(url, writer) as port:
-        times, refused = measure(port, given.clients, given.rps, given.seconds)
+        times, refused = measure(port, sender, given)
     kept = Journal.open(url)
     with kept.reading() as tx:
         held = tx.execute(select(func.count()).where(message.c.connection == "shop")).scalar_one()
     kept.engine.dispose()
     at = {name: round(times[int(len(times) * part)], 1) for name, part in (("p50", 0.5), ("p99", 0.99))}
-    return {**at, "max": round(times[-1], 1), "pushes": len(times), "refused": refused, "held": held}
+    return {
+        **at,
+        "max": round(times[-1], 1),
+        "pushes": len(times),
+        "refused": refused,
+        "held": held,
+        "load": round(os.getloadavg()[0], 1),
+    }
 
 
 @contextmanager
@@ -84,6 +98,7 @@ def journals(home: Path, messages: int) -> Iterator[dict[str, str]]:
             kept = Journal.open(url)
             fill(kept, messages)
             kept.engine.dispose()
+        os.sync()  # what the filling left to be written is not what a push waits for
         yield urls
 
 
@@ -98,12 +113,12 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DUIJIE_HOME"] = folder
-        found = {}
+        found, sender = {}, new_sender()
         with journals(Path(folder), given.messages) as urls:
             for name, url in urls.items():
-                found[name] = run(url, None, given)
+                found[name] = run(url, None, sender, given)
                 print(name, found[name], flush=True)
-                found[f"{name}_busy"] = run(url, given.writer_pause, given)
+                found[f"{name}_busy"] = run(url, given.writer_pause, sender, given)
                 print(f"{name}_busy", found[f"{name}_busy"], flush=True)
     print(codec.encode_ordered(found).decode())
 

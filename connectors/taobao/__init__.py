@@ -24,6 +24,12 @@ SPEC = Spec(
             help='JSON: {"店铺编号": {"session": "…", "refresh_token": "…"}}; session 可不填',
         ),
         Setting("oauth_url", "授权地址", required=False, help="默认与网关同一地址; 正式环境 https://oauth.taobao.com"),
+        Setting(
+            "tmc_group",
+            "消息服务分组",
+            required=False,
+            help="填写 (默认分组为 default) 后由 duijie ingress serve 取消息, 变更即时重读; 需先在开放平台订阅主题",
+        ),
         Setting("rate", "调用频率", required=False, default=RATE, help="按应用的调用配额填写, 如 3000/minute"),
     ),
     rate=RATE,

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connectors.taobao.client import CHINA, Client, total_of
+from connectors.taobao.mailbox import TmcMailbox
 from connectors.taobao.sink import ShopStockSink
 from connectors.taobao.skus import SKU_FIELDS, Skus
 from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import VendorRejected
+from duijie.connect.hooks import Mailbox
 from duijie.connect.protocol import Page, Sink, Stream, Window
 from duijie.connect.services import Services
 
@@ -150,6 +152,13 @@ class Taobao:
     def __init__(self, connection: Connection, services: Services) -> None:
         self._client = Client(connection, services)
         self._skus = Skus(self._client)
+        group = str(connection.extra.get("tmc_group") or "")
+        self._mailbox = TmcMailbox(self._client, group) if group else None
+
+    @property
+    def mailbox(self) -> Mailbox | None:
+        """消息服务, where the connection names its group."""
+        return self._mailbox
 
     @property
     def streams(self) -> Mapping[str, Stream]:

@@ -22,7 +22,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8091,
 ) -> None:
-    """Receive pushes on POST /in/CONNECTION until Ctrl-C."""
+    """Receive pushes on POST /in/CONNECTION, and fetch those that systems keep for us, until Ctrl-C."""
     from duijie.ingress.serve import serve as serve_until_stopped  # noqa: PLC0415
 
     serve_until_stopped(host, port)

@@ -6,10 +6,10 @@ raises. Nothing of a request is kept before its hook has returned.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from duijie.codec import Record
 
@@ -70,3 +70,33 @@ class Hook(Protocol):
 
     def verify(self, call: Call) -> Push:
         """What the request says. Raises Forged, or MalformedMessage for one that is genuine and cannot be read."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """Pushes that a system holds for us until we confirm them; `ids` is what to confirm."""
+
+    pushes: tuple[Push, ...]
+    ids: tuple[str, ...]
+
+
+class Mailbox(Protocol):
+    """Where a system keeps its pushes for us to fetch, instead of sending them."""
+
+    remember: timedelta
+    streams: tuple[str, ...]
+
+    def collect(self) -> Iterator[Mail]:
+        """What waits, in portions, each to be confirmed before the next is asked for. Raises errors of the tree."""
+
+    def confirm(self, mail: Mail) -> None:
+        """Tell the system that a portion is kept; it then forgets it. Raises errors of the tree."""
+
+
+@runtime_checkable
+class Mailed(Protocol):
+    """A connector whose system keeps a mailbox; None where the connection does not use it."""
+
+    @property
+    def mailbox(self) -> Mailbox | None:
+        """The mailbox of this connection."""

@@ -21,6 +21,7 @@ from duijie.console import (
     lab,
     overview,
     pages,
+    push_pages,
     replay_pages,
     report_pages,
     security,
@@ -35,7 +36,19 @@ from duijie.journal import Journal
 
 ROOT = HERE.parent.parent
 SESSION_SECONDS = 12 * 3600
-MODULES = (door, overview, trace_pages, explain_pages, work_pages, code_pages, replay_pages, pages, report_pages, lab)
+MODULES = (
+    door,
+    overview,
+    trace_pages,
+    explain_pages,
+    work_pages,
+    code_pages,
+    replay_pages,
+    pages,
+    push_pages,
+    report_pages,
+    lab,
+)
 
 
 def create_app(journal_url: str | None = None, root: Path = ROOT) -> FastAPI:

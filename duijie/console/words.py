@@ -19,6 +19,7 @@ NAVIGATION = (
     ("/reconcile", "对账"),
     ("/report", "日报"),
     ("/alerts", "告警"),
+    ("/pushes", "推送"),
     ("/lab", "映射实验室"),
 )
 FOR_ENGINEERS = ("/lab",)
@@ -98,6 +99,8 @@ INCIDENTS = {
     "NotSent": "连接失败, 重试",
     "VendorBusy": "对方繁忙, 重试",
     "AlreadyThere": "对方报已存在, 查询",
+    "PushRefused": "推送被拒, 未入库",
+    "HintUnfindable": "推送的单号查不到, 已放弃",
 }
 
 

@@ -20,6 +20,7 @@ from duijie.connect.errors import DuijieError, Forged, MalformedMessage
 from duijie.connect.hooks import Answer, Call, Push
 from duijie.ingress.doors import Door, Doors, MissingDoor
 from duijie.ingress.durable import open_durable
+from duijie.ingress.house import House
 from duijie.ingress.keeper import Full, Keeper
 from duijie.ingress.limits import Limits, Rates
 from duijie.ingress.refusals import Refusals
@@ -59,7 +60,8 @@ class Ingress:
         self._clock = clock
         self._rates = Rates(self.limits.rate)
         self._refusals = Refusals()
-        self._keeper = Keeper(journal, self._refusals, self.limits)
+        self._keeper = Keeper(journal, self.limits)
+        self._house = House(journal, self._refusals, self.limits)
         self._at_work = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,7 +101,7 @@ class Ingress:
             return door.hook.accepted
         if not self._rates.allow(door.connection):
             return TOO_FAST
-        if self._keeper.is_full(door.connection, door.hook.streams):
+        if self._house.is_full(door.connection, door.hook.streams):
             return LATER
         return await self._kept(door, push)
 
@@ -121,7 +123,7 @@ class Ingress:
         if door.is_known:
             log.warning("a push to %s was refused: %s", door.connection, error.en)
             self._refusals.note(door.connection, error.zh)
-            self._keeper.start()
+            self._house.start()
 
     async def _kept(self, door: Door, push: Push) -> Answer:
         try:

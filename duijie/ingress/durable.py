@@ -21,13 +21,14 @@ def open_durable(url: str | None = None) -> Journal:
     journal = Journal.open(url)
     if not journal.is_postgres:
         journal.engine.dispose()
-        event.listen(journal.engine, "connect", _flush_commits)
+        event.listen(journal.engine, "connect", _as_the_ingress)
     return journal
 
 
-def _flush_commits(connection: Any, _: Any) -> None:
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(f"PRAGMA busy_timeout={LOOK_AGAIN_MS}")
+def _as_the_ingress(connection: Any, _: Any) -> None:
+    """No commit of ours stops to bring the log into the file: the house does that beside."""
+    for pragma in ("synchronous=FULL", f"busy_timeout={LOOK_AGAIN_MS}", "wal_autocheckpoint=0"):
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def in_turn(write: Callable[[], T], seconds: float) -> T:

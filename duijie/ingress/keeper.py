@@ -10,7 +10,6 @@ import asyncio
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,14 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from duijie.connect.errors import DuijieError, JournalBusy
 from duijie.ingress.durable import in_turn
 from duijie.ingress.limits import Limits
-from duijie.ingress.refusals import Refusals
 from duijie.journal import Journal, pushes
 from duijie.journal.pushes import Arrived
 
 log = logging.getLogger(__name__)
 AT_ONCE = 128
-IDLE_SECONDS = 0.5
-HOUSE_SECONDS = 5.0
 
 
 class Full(Exception):
@@ -46,14 +42,10 @@ class Waiting:
 class Keeper:
     """Begins with the first push, ends with the process."""
 
-    def __init__(self, journal: Callable[[], Journal], refusals: Refusals, limits: Limits) -> None:
+    def __init__(self, journal: Callable[[], Journal], limits: Limits) -> None:
         self._open = journal
-        self._refusals = refusals
         self._queue: queue.Queue[Waiting] = queue.Queue(limits.queue)
-        self._most = limits.backlog
         self._patience = limits.seconds
-        self._pushing: dict[str, Sequence[str]] = {}
-        self._full: frozenset[str] = frozenset()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -65,47 +57,35 @@ class Keeper:
             self._queue.put_nowait(waiting)
         except queue.Full as error:
             raise Full from error
-        self.start()
+        self._start()
         return await waiting.kept
 
-    def start(self) -> None:
-        """Start the thread unless it runs."""
+    def _start(self) -> None:
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="duijie-ingress", daemon=True)
                 self._thread.start()
 
-    def is_full(self, connection: str, streams: Sequence[str]) -> bool:
-        """Whether the flows are too far behind with this connection; counted every few seconds."""
-        self._pushing[connection] = streams
-        return connection in self._full
-
     def _run(self) -> None:
-        journal, housed = None, float("-inf")
+        journal = None
         while True:
             batch = self._next()
             try:
                 journal = journal or self._open()
                 self._keep(journal, batch)
-                if time.monotonic() - housed > HOUSE_SECONDS:
-                    housed = time.monotonic()
-                    self._house(journal)
             except DuijieError as error:
                 log.error("the ingress cannot use the journal: %s", error)
                 _fail(batch, error)
 
     def _next(self) -> list[Waiting]:
-        """What waits, at most a batch; nothing after a while without any."""
-        batch: list[Waiting] = []
+        """What waits, at most a batch; waits for the first."""
+        batch = [self._queue.get()]
         with suppress(queue.Empty):
-            batch.append(self._queue.get(timeout=IDLE_SECONDS))
             while len(batch) < AT_ONCE:
                 batch.append(self._queue.get_nowait())
         return batch
 
     def _keep(self, journal: Journal, batch: Sequence[Waiting]) -> None:
-        if not batch:
-            return
         try:
             kept = in_turn(lambda: pushes.keep(journal, [one.arrived for one in batch]), self._patience)
         except SQLAlchemyError as error:
@@ -123,15 +103,6 @@ class Keeper:
                 _tell(one, pushes.keep(journal, [one.arrived])[0])
             except SQLAlchemyError as error:
                 _fail([one], JournalBusy("推送无法入库", en=f"a push cannot be kept: {type(error).__name__}"))
-
-    def _house(self, journal: Journal) -> None:
-        in_turn(lambda: self._refusals.write(journal), self._patience)
-        in_turn(lambda: pushes.housekeep(journal), self._patience)
-        self._full = frozenset(
-            name
-            for name, streams in list(self._pushing.items())
-            if pushes.backlog(journal, name, streams, self._most) >= self._most
-        )
 
 
 def _tell(one: Waiting, is_new: bool) -> None:

@@ -6,6 +6,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from duijie.ingress.app import Ingress
+from duijie.ingress.collect import Collector
 
 
 def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
@@ -26,5 +27,7 @@ def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
 
 
 def serve(host: str, port: int) -> None:
-    """Serve until SIGTERM or Ctrl-C. Raises ConfigError for a bound that is none."""
-    server(Ingress(), host, port).run()
+    """Serve and empty mailboxes until SIGTERM or Ctrl-C. Raises ConfigError for a bound that is none, JournalBusy."""
+    app = Ingress()
+    Collector().start()
+    server(app, host, port).run()

@@ -89,9 +89,11 @@ def _store(tx: Transaction, journal: Journal, source: Source, rows: Sequence[Rec
 
 
 def _last(tx: Transaction, source: Source, keys: Sequence[str]) -> dict[str, Any]:
+    if not keys:
+        return {}
     query = select(message.c.id, message.c.key, message.c.hash, message.c.reason)
     query = query.where(*_of(source), message.c.part == source.part, message.c.key.in_(keys), is_last())
-    return {row.key: row for row in tx.execute(query)} if keys else {}
+    return {row.key: row for row in tx.execute(query)}
 
 
 def _says_the_same(tx: Transaction, last: Any, hashed: str) -> bool:

@@ -14,8 +14,10 @@ from sqlalchemy import select
 from duijie.airflow.notifier import DuijieNotifier
 from duijie.airflow.triggers import JournalDoorbell, NextPoll
 from duijie.connect.errors import JournalBusy, VendorRejected
-from duijie.journal import Journal, deliveries, documents, planning
+from duijie.connect.hooks import Push, Pushed
+from duijie.journal import Journal, deliveries, documents, inbox, planning, pushes
 from duijie.journal.deliveries import Change
+from duijie.journal.inbox import Source
 from duijie.journal.tables import alert
 
 SINK = "psi/sales_order"
@@ -76,6 +78,27 @@ def test_it_rings_again_while_a_delivery_is_due_and_not_for_one_that_is_done() -
     row = deliveries.claim(journal, SINK, ("pending",), 1)[0]
     deliveries.settle(journal, "claimed", {row.claim: Change("done")})
     assert asyncio.run(rings(bell(again=0.2), 1.0)) == 1, "once for the document it sees first, then silence"
+
+
+def test_what_was_pushed_rings_until_it_is_read_and_mapped() -> None:
+    journal = Journal.open()
+    path, kwargs = JournalDoorbell([], every=0.02, again=60, inlets=[["taobao", "trade"]]).serialize()
+    trigger = JournalDoorbell(**kwargs)
+    assert path.endswith("JournalDoorbell")
+    assert not trigger.look()
+
+    hinted = pushes.arrived("taobao", Push((Pushed("trade", "7"),)), timedelta(), journal.now())
+    pushes.keep(journal, [hinted])
+    assert trigger.look()
+    pushes.settle(journal, "taobao", pushes.waiting(journal, "taobao", "trade", 9), ["7"])
+    assert not trigger.look()
+
+    inbox.store(journal, Source("taobao", "trade", "S01"), "tid", [{"tid": 7}])
+    assert trigger.look()
+    waiting = inbox.waiting(journal, Source("taobao", "trade"), 9)
+    with journal.writing() as tx:
+        inbox.settle(tx, [one.id for one in waiting], "mapped", "test@1")
+    assert not trigger.look()
 
 
 def alerts(journal: Journal) -> list[tuple[str, int]]:

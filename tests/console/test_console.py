@@ -16,7 +16,17 @@ from duijie.journal.inbox import Source
 from duijie.journal.tables import work_item
 from tests.console.conftest import HOSTILE, ORDER, PASSWORD, TOKEN, VOUCHER, form_token, log_in
 
-PAGES = ["/", "/trace?q=3204086667211110000", "/work", "/work/1", "/reconcile", "/report", "/alerts", "/document/1"]
+PAGES = [
+    "/",
+    "/trace?q=3204086667211110000",
+    "/work",
+    "/work/1",
+    "/reconcile",
+    "/report",
+    "/alerts",
+    "/pushes",
+    "/document/1",
+]
 
 
 class TestTheDoor:

@@ -2,34 +2,67 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 import typer
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, Table, case, func, select
 
 from duijie.cli.output import AsJson, show, told
+from duijie.console import words
 from duijie.journal import Journal, documents, trace
-from duijie.journal.tables import delivery, delivery_event, incident, message
+from duijie.journal.tables import HELD_STATES, UNFINISHED_STATES, delivery, delivery_event, incident, message
 
 app = typer.Typer(no_args_is_help=True)
+WAITING_MESSAGES = ("new", *HELD_STATES)
+MESSAGE_WORDS = {"new": "待映射", "mapped": "已成单", "skipped": "不处理", **words.MESSAGE_STATES}
 
 
 @app.command()
 @told
 def status(as_json: AsJson = False) -> None:
-    """Messages by stream and state, deliveries by sink and state."""
+    """Messages by stream and state, deliveries by sink and state: how many, since when, what is due, what hangs."""
     journal = Journal.open()
-    by_stream = select(message.c.connection, message.c.stream, message.c.state, func.count())
-    by_sink = select(delivery.c.sink, delivery.c.state, func.count(), func.sum(delivery.c.amount))
+    now = journal.now()
+    by_stream = select(message.c.connection, message.c.stream, message.c.state, func.count(), _oldest(message))
     with journal.reading() as tx:
         streams = tx.execute(by_stream.group_by(message.c.connection, message.c.stream, message.c.state)).all()
-        sinks = tx.execute(by_sink.group_by(delivery.c.sink, delivery.c.state)).all()
-    rows = [{"去处": f"收 {c}/{s}", "状态": state, "笔数": n, "金额": ""} for c, s, state, n in streams]
-    rows += [
-        {"去处": f"发 {sink}", "状态": state, "笔数": n, "金额": f"{documents.yuan(total):,}" if total else ""}
-        for sink, state, n, total in sinks
+        sinks = tx.execute(_by_sink(now)).all()
+    rows = [
+        _row(f"收 {c}/{s}", state, n, oldest if state in WAITING_MESSAGES else None, now)
+        for c, s, state, n, oldest in streams
     ]
+    for r in sinks:
+        waits = r.state in UNFINISHED_STATES
+        row = _row(f"发 {r.sink}", r.state, r.number, r.oldest if waits else None, now)
+        row["金额"] = f"{documents.yuan(r.money):,}" if r.money else ""
+        row["已到期"] = r.due if r.state in ("pending", "unknown") else ""
+        row["租约已过"] = r.dead or ""
+        rows.append(row)
     show(rows, as_json, "日志库")
+
+
+def _oldest(table: Table) -> ColumnElement[datetime]:
+    return func.min(table.c.received_at if table is message else table.c.created_at).label("oldest")
+
+
+def _by_sink(now: datetime) -> Select[tuple[Any, ...]]:
+    columns = (
+        func.count().label("number"),
+        func.sum(delivery.c.amount).label("money"),
+        _oldest(delivery),
+        func.sum(case((delivery.c.due_at <= now, 1), else_=0)).label("due"),
+        func.sum(case((delivery.c.lease_until < now, 1), else_=0)).label("dead"),
+    )
+    query = select(delivery.c.sink, delivery.c.state, *columns).group_by(delivery.c.sink, delivery.c.state)
+    return query.order_by(delivery.c.sink, delivery.c.state)
+
+
+def _row(place: str, state: str, number: int, oldest: datetime | None, now: datetime) -> dict[str, Any]:
+    waits = words.age(oldest, now) if oldest else ""
+    named = words.STATES.get(state, state) if place.startswith("发") else MESSAGE_WORDS.get(state, state)
+    row = {"去处": place, "状态": state, "含义": named, "笔数": number, "金额": "", "最久": waits}
+    return row | {"已到期": "", "租约已过": ""}
 
 
 @app.command("show")

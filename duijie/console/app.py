@@ -15,6 +15,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from duijie.console import (
     code_pages,
+    delivery_pages,
     door,
     explain_pages,
     faults,
@@ -42,6 +43,7 @@ MODULES = (
     trace_pages,
     explain_pages,
     work_pages,
+    delivery_pages,
     code_pages,
     replay_pages,
     pages,

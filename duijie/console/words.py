@@ -15,6 +15,7 @@ NAVIGATION = (
     ("/", "今日总览"),
     ("/trace", "联查"),
     ("/work", "待处理"),
+    ("/deliveries", "投递"),
     ("/codes", "对照"),
     ("/reconcile", "对账"),
     ("/report", "日报"),

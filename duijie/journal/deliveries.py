@@ -227,10 +227,10 @@ def next_due(journal: Journal, sink: str) -> datetime | None:
     return due
 
 
-def release(journal: Journal, ids: Iterable[int], why: str) -> int:
-    """Send blocked, rejected or cancelled rows round again: their cause was removed."""
+def release(journal: Journal, ids: Iterable[int], why: str, by: str = "") -> int:
+    """Send blocked, rejected or cancelled rows round again: their cause was removed, `by` whom where it is a person."""
     with journal.writing() as tx:
-        return _shift(tx, journal, delivery.c.id.in_(list(ids)), (*HELD, "cancelled"), Change("pending", why))
+        return _shift(tx, journal, delivery.c.id.in_(list(ids)), (*HELD, "cancelled"), Change("pending", why, by=by))
 
 
 def cancel(journal: Journal, ids: Sequence[int], who: str, why: str) -> int:
@@ -239,8 +239,13 @@ def cancel(journal: Journal, ids: Sequence[int], who: str, why: str) -> int:
     Raises ConfigError, and cancels none, when one of them is with the target, may be there, or is finished.
     """
     with journal.writing() as tx:
-        _refuse_unless_waiting(tx, ids)
-        return _shift(tx, journal, delivery.c.id.in_(ids), CANCELLABLE, Change("cancelled", why, by=who))
+        return cancel_in(tx, journal, ids, who, why)
+
+
+def cancel_in(tx: Transaction, journal: Journal, ids: Sequence[int], who: str, why: str) -> int:
+    """The same inside a transaction of the caller's (their work items belong to it)."""
+    _refuse_unless_waiting(tx, ids)
+    return _shift(tx, journal, delivery.c.id.in_(ids), CANCELLABLE, Change("cancelled", why, by=who))
 
 
 CANCELLABLE = tuple(state for state, after in ALLOWED.items() if "cancelled" in after and state != "claimed")

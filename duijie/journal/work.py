@@ -198,8 +198,13 @@ def close_items(tx: Transaction, journal: Journal, ids: Sequence[int], who: str,
     return len(rows)
 
 
-def release_records(tx: Transaction, journal: Journal, flow: str, entity: str, keys: Sequence[str]) -> None:
-    """Records that went through a flow after all: take them off its items, close items that hold nothing any more."""
+def release_records(
+    tx: Transaction, journal: Journal, flow: str, entity: str, keys: Sequence[str], how: str = "重放后全部通过"
+) -> None:
+    """Records that went through a flow after all: take them off its items, close items that hold nothing any more.
+
+    `how` is what the last one leaves as the resolution.
+    """
     still_open = select(work_item.c.id).where(work_item.c.state != "closed")
     held = select(work_item_record.c.work_item_id).where(
         work_item_record.c.entity == entity,
@@ -220,7 +225,7 @@ def release_records(tx: Transaction, journal: Journal, flow: str, entity: str, k
         ).first()
         if left is None:
             noted = tx.execute(select(work_item.c.resolution).where(work_item.c.id == item_id)).scalar_one()
-            close_items(tx, journal, [item_id], "duijie", "; ".join(filter(None, (noted, "重放后全部通过"))))
+            close_items(tx, journal, [item_id], "duijie", "; ".join(filter(None, (noted, how))))
 
 
 def raise_alert(tx: Transaction, journal: Journal, dedupe: str, level: str, title: str, body: object) -> None:

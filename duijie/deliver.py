@@ -302,8 +302,11 @@ class Delivering:
         return counts
 
     def _release(self, tx: Transaction, parcels: Iterable[Parcel]) -> None:
-        keys = [one.delivery.document.key for one in parcels]
-        work.release_records(tx, self._journal, self._flow, self._step.entity, keys)
+        """Take them off the flow's work items; what waits for a person at another sink stays on that one's."""
+        keys = {one.delivery.document.key for one in parcels}
+        others = deliveries.waiting_elsewhere(tx, self._flow, self._step.entity, self._name, keys)
+        work.release_records(tx, self._journal, self._flow, self._step.entity, keys - others)
+        work.release_records(tx, self._journal, self._flow, self._step.entity, others, about=f"{self._name}:")
 
     def _send(self, parcels: Sequence[Parcel], write: Write) -> Counts:
         """Commit `sent`, then let the calls leave, then settle each outcome."""

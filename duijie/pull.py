@@ -16,6 +16,7 @@ from sqlalchemy import Connection as Transaction
 
 from duijie import codec
 from duijie.codec import Record
+from duijie.connect import records
 from duijie.connect.errors import DataError, DuijieError, InvalidDocument, MalformedMessage, UnmappedCode
 from duijie.connect.protocol import Stream, Window
 from duijie.flow import Poll, Pull
@@ -102,16 +103,12 @@ class Refinery:
     def make(self, message: Message, settings: Record) -> Made | DataError:
         """What a message becomes: checked documents by entity (none where the mapping skips it), or why it cannot."""
         try:
-            record = codec.decode(message.body)
-            if not isinstance(record, dict):
-                raise MalformedMessage("报文不是一条记录, 请对方更正后重发", en="the message is not a record")
+            record = records.read(message.body)
             lookup = as_of(self._lookup, message.received_at.astimezone(CHINA).date())
             given = settings | {"partition": message.part}
             made = [(name or self._entity, one) for name, one in self._mapping.documents(record, lookup, given)]
             for entity, document in made:
                 check(entity, document)
-        except msgspec.DecodeError as error:
-            return MalformedMessage(f"报文无法解析: {error}", en=f"the message cannot be decoded: {error}")
         except DataError as error:
             return error
         return made
@@ -120,17 +117,19 @@ class Refinery:
         """Put the documents, settle the messages, open work items and take what passed off them."""
         counts: Counts = Counter()
         settled: dict[tuple[str, str], list[int]] = defaultdict(list)
-        passed: list[str] = []
+        passes: dict[str, bool] = {}  # by key, whether the last message of this batch did
         for message, result in results:
             if isinstance(result, DataError):
                 settled[self._wait(tx, source, message, result)].append(message.id)
                 counts["waiting"] += 1
+                passes[message.key] = False
                 continue
             settled["mapped" if result else "skipped", ""].append(message.id)
             counts += self._put(tx, message, result)
-            passed += [message.key] if result else []
+            passes |= {message.key: True} if result else {}
         for (state, reason), ids in settled.items():
             inbox.settle(tx, ids, state, self.stamp, reason)
+        passed = [key for key, last in passes.items() if last]
         work.release_records(tx, self._journal, self._flow, self._entity, passed)
         return counts
 

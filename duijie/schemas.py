@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from decimal import Decimal
@@ -46,6 +47,10 @@ def _validator(entity: str) -> Any:
 
 
 CENT = Decimal("0.01")
+KEY_LENGTH = 200
+KEYS = ("key", "_no")
+TOTALS = ("gross", "amount", "debit")
+MOST = Decimal(10) ** 13  # yuan: ten million million, far within the journal's integer fen
 
 
 @dataclass(frozen=True)
@@ -125,13 +130,13 @@ def _amounts(part: dict[str, Any]) -> Amounts:
 
 
 def check(entity: str, document: Record) -> None:
-    """Raises InvalidDocument naming each field that breaks the schema."""
-    if _quick(entity).accepts(document):
+    """Raises InvalidDocument naming each field that breaks the schema, or that no journal could hold."""
+    faults = list(_too_much(document))
+    if not faults and _quick(entity).accepts(document):
         return
-    validator = _validator(entity)
-    if validator.is_valid(document):
+    faults += [f"{_path(error)}: {error.message}" for error in _validator(entity).iter_errors(document)]
+    if not faults:
         return
-    faults = [f"{_path(error)}: {error.message}" for error in validator.iter_errors(document)]
     shown = "; ".join(faults[:SHOWN]) + (f" … 共 {len(faults)} 处" if len(faults) > SHOWN else "")
     raise InvalidDocument(
         f"单据不符合 {entity} 的结构: {shown}; 请更正源数据或映射后重放",
@@ -139,6 +144,17 @@ def check(entity: str, document: Record) -> None:
         code="SCHEMA",
         where=str(document.get("key", "")),
     )
+
+
+def _too_much(document: Record) -> Iterator[str]:
+    """Keys and totals beyond what is kept of them."""
+    for name, value in document.items():
+        if name.endswith(KEYS) and isinstance(value, str) and len(value) > KEY_LENGTH:
+            yield f"{name}: 超过 {KEY_LENGTH} 个字"
+    for name in TOTALS:
+        total = document.get(name)
+        if isinstance(total, Decimal | int) and not -MOST < total < MOST:
+            yield f"{name}: {total:.3g} 超出金额范围"
 
 
 def _path(error: Any) -> str:

@@ -7,7 +7,7 @@ use the same order twice, whoever runs it and however often.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from duijie.journal.work import Finding
 from duijie.schemas import check
 
 Counts = Counter[str]
+Made = tuple[Document, Record]
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ class Making:
 
     def passed(self, tx: Transaction, sources: Sequence[Document]) -> None:
         """Take sources that went through off this rule's work items."""
-        for source in sources:
-            work.release_records(tx, self.journal, self.flow, source.entity, [source.key])
+        for entity in {one.entity for one in sources}:
+            keys = [one.key for one in sources if one.entity == entity]
+            work.release_records(tx, self.journal, self.flow, entity, keys)
 
     def wait(self, source: Document, kind: str, reason: str) -> None:
         """A source that needs a person."""
@@ -66,6 +68,12 @@ class Making:
         with self.journal.writing() as tx:
             finding = Finding(kind, f"{self.step.make}:{source.key}", reason)
             work.open_item(tx, self.journal, self.flow, finding, [(source.entity, source.key, amount)])
+
+    def all_wait(self, bad: Sequence[tuple[Document, str]]) -> int:
+        """Sources that need a person, each with its reason; returns how many."""
+        for source, reason in bad:
+            self.wait(source, "invalid", reason)
+        return len(bad)
 
 
 def make(journal: Journal, flow: str, step: Derive, mappings: Path) -> Counts:
@@ -96,13 +104,13 @@ def _vouchers(making: Making) -> Counts:
     for group in vouchers.groups_of([one.body for one in sources.values()], rule):
         try:
             made = vouchers.voucher(group, rule, issued, names)
+            used = [(sources[key], documents.fen(amount)) for key, amount in made.sources]
+            making.store("voucher", made.document, rule.name, used)
         except InvalidDocument as error:
             for one in group:
                 making.wait(sources[one["key"]], "invalid", error.zh)
             counts["waiting"] += len(group)
             continue
-        used = [(sources[key], documents.fen(amount)) for key, amount in made.sources]
-        making.store("voucher", made.document, rule.name, used)
         counts["new_documents"] += 1
     return counts
 
@@ -111,11 +119,12 @@ def _parties(making: Making) -> Counts:
     counts: Counts = Counter()
     known = {one.key for one in documents.current(making.journal, "party")}
     fresh = making.unused("party", "sales_order")
+    good, bad = _checked("party", ((order, parties.party(order.body)) for order in fresh))
+    counts["waiting"] = making.all_wait(bad)
     with making.journal.writing() as tx:
-        for order in fresh:
-            made = parties.party(order.body)
+        making.passed(tx, [order for order, _ in good])
+        for order, made in good:
             if made["key"] not in known:
-                check("party", made)
                 documents.put(tx, making.journal, "party", made, (None, "rules/party"))
                 known.add(made["key"])
                 counts["new_documents"] += 1
@@ -125,15 +134,30 @@ def _parties(making: Making) -> Counts:
     return counts
 
 
+def _checked(entity: str, made: Iterable[Made]) -> tuple[list[Made], list[tuple[Document, str]]]:
+    """What was made of which document, and the documents of which nothing can be made with the reason."""
+    good: list[Made] = []
+    bad: list[tuple[Document, str]] = []
+    for source, body in made:
+        try:
+            check(entity, body)
+            good.append((source, body))
+        except InvalidDocument as error:
+            bad.append((source, error.zh))
+    return good, bad
+
+
 def _shop_stock(making: Making) -> Counts:
-    listings = [one.body for one in documents.current(making.journal, "listing")]
+    listed = {one.key: one for one in documents.current(making.journal, "listing")}
     levels = [one.body for one in documents.current(making.journal, "stock_level")]
     planned = {one.key: one.body["quantity"] for one in documents.current(making.journal, "shop_stock")}
-    figures = stock.shop_figures(listings, levels, int(making.step.settings.get("safety", 0)))
-    counts: Counts = Counter(sources=len(levels))
+    safety = int(making.step.settings.get("safety", 0))
+    figures = stock.shop_figures([one.body for one in listed.values()], levels, safety)
+    good, bad = _checked("shop_stock", ((listed[one["key"]], one) for one in stock.to_push(figures, planned)))
+    counts: Counts = Counter(sources=len(levels), waiting=making.all_wait(bad))
     with making.journal.writing() as tx:
-        for figure in stock.to_push(figures, planned):
-            check("shop_stock", figure)
+        making.passed(tx, [listing for listing, _ in good])
+        for _, figure in good:
             made = documents.put(tx, making.journal, "shop_stock", figure, (None, "rules/shop_stock"))
             counts["new_documents" if made else "unchanged"] += 1
     return counts
@@ -147,11 +171,11 @@ def _invoice_requests(making: Making) -> Counts:
             continue
         try:
             request = _checked_request(order.body, rules)
+            making.store("invoice_request", request, "invoice", [(order, documents.fen(request["gross"]))])
         except InvalidDocument as error:
             making.wait(order, "invoice", error.zh)
             counts["waiting"] += 1
             continue
-        making.store("invoice_request", request, "invoice", [(order, documents.fen(request["gross"]))])
         counts["new_documents"] += 1
     return counts
 
@@ -192,11 +216,11 @@ def _red_requests(making: Making) -> Counts:
             continue
         try:
             red = invoices.red_request(refund.body, order.body, blue, request, rules, earlier[request["request_no"]])
+            making.store("red_request", red, "red_invoice", [(refund, documents.fen(red["gross"]))])
         except InvalidDocument as error:
             making.wait(refund, "invoice", error.zh)
             counts["waiting"] += 1
             continue
-        making.store("red_request", red, "red_invoice", [(refund, documents.fen(red["gross"]))])
         earlier[request["request_no"]].append(red)
         counts["new_documents"] += 1
     return counts

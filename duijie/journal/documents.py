@@ -15,13 +15,13 @@ from duijie import codec
 from duijie.codec import Record
 from duijie.journal.journal import Journal
 from duijie.journal.tables import derived, document, link
+from duijie.schemas import MOST, TOTALS
 
 FEN = 100
 ORIGINS = {  # entity → (kind of the link, the entities it may come of, the field that holds that one's key)
     "sales_refund": ("refund", ("sales_order",), "order_key"),
     "invoice": ("issued", ("invoice_request", "red_request"), "request_no"),
 }
-AMOUNT_FIELDS = ("gross", "amount", "debit")
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,11 @@ _COLUMNS = (document.c.id, document.c.entity, document.c.key, document.c.version
 
 
 def fen(value: Any) -> int:
-    """A money amount as integer fen. Raises ValueError for a fraction of a fen."""
-    cents = Decimal(value) * FEN
+    """A money amount as integer fen. Raises ValueError for a fraction of a fen and for what is no amount of money."""
+    amount = Decimal(value)
+    if not -MOST < amount < MOST:
+        raise ValueError(f"{amount:.3g} is no amount of money")
+    cents = amount * FEN
     if cents != cents.to_integral_value():
         raise ValueError(f"{value} has fractions of a fen")
     return int(cents)
@@ -58,7 +61,7 @@ def yuan(cents: int | None) -> Decimal:
 
 def amount_of(body: Record) -> int:
     """The document's own total in fen, 0 where it has none."""
-    return next((fen(body[name]) for name in AMOUNT_FIELDS if body.get(name) is not None), 0)
+    return next((fen(body[name]) for name in TOTALS if body.get(name) is not None), 0)
 
 
 def number_of(body: Record) -> str:

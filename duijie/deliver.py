@@ -22,6 +22,7 @@ from sqlalchemy import Connection as Transaction
 
 from duijie import codec
 from duijie.codec import Record
+from duijie.connect import answers
 from duijie.connect.errors import ConnectorFault, DataError, DuijieError, OutcomeUnknown, Terminal, Transient
 from duijie.connect.protocol import Done, Found, Outcome, Refused, Reversing, Safety, Sink, Unknown, Updating
 from duijie.difference import changes, told
@@ -244,7 +245,7 @@ class Delivering:
         return parcels
 
     def _parcel(self, one: Delivery, payload: Record) -> Parcel:
-        key = shielded(self._name, lambda: str(self._sink.key_of(payload)))
+        key = shielded(self._name, lambda: answers.key(self._sink.key_of(payload)))
         return Parcel(one, payload, key, shielded(self._name, lambda: dict(self._sink.figures_of(payload))))
 
     def _block(self, blocked: Sequence[tuple[Delivery, DuijieError]], dropped: Rows[Claim, Change]) -> None:
@@ -265,7 +266,7 @@ class Delivering:
         if not asked:
             return {}
         try:
-            return shielded(self._name, lambda: dict(self._sink.find(asked)))
+            return shielded(self._name, lambda: answers.found(self._sink.find(asked)))
         except (Transient, OutcomeUnknown) as error:
             self._put_back(parcels, error)
             return None
@@ -330,11 +331,11 @@ class Delivering:
         if not parcels:
             return []
         try:
-            outcomes = list(shielded(self._name, lambda: write([one.payload for one in parcels])))
+            outcomes = shielded(self._name, lambda: list(write([one.payload for one in parcels])))
         except DuijieError as error:
             return [Unknown(error.zh, error.en)] * len(parcels)
         if len(outcomes) == len(parcels):
-            return outcomes
+            return answers.proper(outcomes, [one.key for one in parcels])
         zh = f"连接器应返回 {len(parcels)} 个结果, 实返 {len(outcomes)} 个; 结果未知, 先查询"
         return [Unknown(zh, f"the sink gave {len(outcomes)} outcomes for {len(parcels)}")] * len(parcels)
 

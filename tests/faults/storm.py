@@ -16,8 +16,10 @@ import time
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,12 @@ class Told:
     unowned: int = 0
     states: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
+
+    def add(self, other: Told) -> None:
+        """What came of another."""
+        for name in ("inputs", "good", "good_lost", "crashes", "unsettled", "unowned"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.states += other.states
 
     @property
     def is_kept(self) -> bool:
@@ -226,20 +234,30 @@ def _told() -> str:
     return " | ".join([*places[-4:], said])
 
 
+def run(url: str, folder: str, seed: int, number: int) -> Told:
+    """One storm in a process of its own."""
+    return Storm(url, Path(folder)).go(seed, number)
+
+
 def prove(number: int, seed: int) -> Told:
-    """Half of them on SQLite, half on PostgreSQL, told as they go."""
-    whole = Told()
-    with tempfile.TemporaryDirectory() as folder, Postgres() as server:
-        for place, url in (("SQLite", f"sqlite:///{folder}/journal.db"), ("PostgreSQL", server.create("storm"))):
-            began = time.monotonic()
-            one = Storm(url, Path(folder)).go(seed, number // 2)
-            seed += 1
+    """Half of them on SQLite and half on PostgreSQL, side by side."""
+    whole, began = Told(), time.monotonic()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Postgres() as server,
+        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool,
+    ):
+        urls = {"PostgreSQL": server.create("storm"), "SQLite": f"sqlite:///{folder}/journal.db"}
+        running = {
+            pool.submit(run, url, folder, seed + one, number // 2): name for one, (name, url) in enumerate(urls.items())
+        }
+        for ended in as_completed(running):
+            one = ended.result()
             account = f"{one.inputs} hostile messages, {one.good} good ones among them, {one.crashes} crashes"
-            print(f"{time.monotonic() - began:6.0f} s  {place}: {account}, {one.good_lost} good ones lost", flush=True)
+            place = f"{time.monotonic() - began:6.0f} s  {running[ended]}"
+            print(f"{place}: {account}, {one.good_lost} good ones lost", flush=True)
             print(*one.broken[:SHOWN], sep="\n", end="\n" if one.broken else "", flush=True)
-            for name in ("inputs", "good", "good_lost", "crashes", "unsettled", "unowned"):
-                setattr(whole, name, getattr(whole, name) + getattr(one, name))
-            whole.states += one.states
+            whole.add(one)
     return whole
 
 

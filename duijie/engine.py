@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import insert, update
 
-from duijie import codec
+from duijie import codec, watch
 from duijie.alerts.sending import send_waiting
 from duijie.codes import fix
 from duijie.connect.connection import Connection, find_connection
@@ -25,7 +25,7 @@ from duijie.connect.secrets import mask_text
 from duijie.connect.services import Services
 from duijie.deliver import Delivering
 from duijie.derive.making import make
-from duijie.flow import Alert, Deliver, Derive, Flow, Poll, Pull, Reconcile, Step, load_flows
+from duijie.flow import Alert, Deliver, Derive, Flow, Poll, Pull, Reconcile, Step, Watch, load_flows
 from duijie.ingress.heed import heed
 from duijie.journal import Journal, deliveries, documents, work
 from duijie.journal.inbox import Source
@@ -106,8 +106,8 @@ class Engine:
                 return self._deliver(flow, step)
             case Reconcile():
                 return compare_pairs(self.journal, step.pairs, self.stream, self.root / "mappings")
-            case Alert():
-                return send_waiting(self.journal)
+            case Alert() | Watch():
+                return send_waiting(self.journal) if isinstance(step, Alert) else self._watch(flow, step)
 
     def _pull(self, flow: Flow, step: Pull) -> Counts:
         mapping = self.mapping(step.mapping)
@@ -159,6 +159,11 @@ class Engine:
         sink = self.sink(step.connection, step.sink)
         route = Delivering(self.journal, flow.flow, step, sink, mapping, self._lookup(step.connection))
         return route.run()
+
+    def _watch(self, flow: Flow, step: Watch) -> Counts:
+        flows = {**load_flows(self.root / "dags" / "flows"), flow.flow: flow}
+        looked = watch.look(self.journal, watch.Around(flows, step, self._find_connection))
+        return Counter(findings=len(looked.findings), raised=looked.raised, over=looked.over)
 
     def _lookup(self, conn_id: str) -> JournalLookup:
         return JournalLookup(self.journal, conn_id)

@@ -2,7 +2,7 @@
 
 One YAML file each under dags/flows; the shape is checked strictly and `schemas/flow.json` is made from these classes.
 A step is one of the four verbs (pull, derive, deliver, reconcile), `poll` (a pull of the keys that we still wait
-for) or `alert`.
+for), `alert` or `watch`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
@@ -109,7 +109,40 @@ class Alert(msgspec.Struct, tag_field="verb", tag="alert", forbid_unknown_fields
     name: str
 
 
-Step = Pull | Poll | Derive | Deliver | Reconcile | Alert
+class Watch(msgspec.Struct, tag_field="verb", tag="watch", forbid_unknown_fields=True, frozen=True):
+    """Look for silence. `late_runs`: how many runs of its own schedule a flow may miss before it counts as late."""
+
+    name: str
+    late_runs: int = 3
+    backlog_minutes: int = 60
+    lease_minutes: int = 15
+    run_hours: int = 2
+    unowned_hours: int = 24
+    expiry_days: tuple[int, ...] = (90, 30, 7, 1)
+    backup_days: int = 2
+    verify_days: int = 30
+    disk_percent: int = 10
+    skew_seconds: int = 5
+
+
+Step = Pull | Poll | Derive | Deliver | Reconcile | Alert | Watch
+
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Expect(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How much a flow must bring: so many of `of` in each hour, or in the whole day, between two times in China.
+
+    Without it the watchdog learns from the same weekday of earlier weeks; `at_least: 0` expects nothing.
+    """
+
+    at_least: Annotated[int, msgspec.Meta(ge=0)]
+    per: Literal["hour", "day"] = "hour"
+    of: Literal["messages", "documents", "delivered"] = "documents"
+    between: Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")] = "00:00-23:59"
+    days: tuple[Day, ...] = DAYS
 
 
 class Flow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -120,6 +153,7 @@ class Flow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     steps: tuple[Step, ...]
     schedule: str = ""
     owner: str = "运维"
+    expect: Expect | None = None
 
     def step(self, name: str) -> Step:
         """A step by its name. Raises ConfigError."""

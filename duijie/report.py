@@ -24,6 +24,7 @@ from duijie.journal.tables import (
     work_item,
     work_item_record,
 )
+from duijie.watch.look import open_alerts
 
 HEALED_WORDS = {
     "AnswerLost": "应答丢失后重读",
@@ -67,6 +68,7 @@ def build(journal: Journal, flows: Mapping[str, Flow], since: Mark) -> dict[str,
             "reconciliation": _reconciliation(tx),
             "flows": [_flow(tx, flow) for flow in flows.values()],
             "waiting": _waiting(tx),
+            "watch": [{"level": level, "title": title} for level, title in open_alerts(journal)],
             "healed": _healed(tx, since),
         }
 

@@ -16,12 +16,11 @@ ORDER = [  # each room may import those before it, never those after it
     {"codec", "connect", "difference", "people"},
     {"schemas"},
     {"mapping", "journal", "flow"},
-    {"leases", "parcels"},
-    {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes", "provenance", "ingress"},
+    {"leases", "parcels", "runtime"},
+    {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes", "provenance", "ingress", "watch"},
     {"masking", "places", "yamltests"},
     {"recording"},
     {"engine"},
-    {"runtime"},
     {"console", "airflow", "cli", "demo"},
 ]
 PURE = ["mapping", "derive"]

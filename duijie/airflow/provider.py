@@ -15,6 +15,9 @@ from duijie.connect.protocol import Setting, Spec
 from duijie.connect.registry import GROUP
 
 HOOK = "duijie.airflow.hook.DuijieHook_"
+UNTIL = Setting(
+    "authorised_until", "授权到期日", required=False, help="如 2027-03-31: 到期前 90/30/7/1 天由值守各提醒一次"
+)
 NAMES = {bool: "boolean", int: "integer"}
 log = logging.getLogger(__name__)
 
@@ -55,7 +58,7 @@ def connection_type(spec: Spec) -> dict[str, Any]:
             "relabeling": {name: setting.label for name, setting in standard.items()},
             "placeholders": placeholders,
         },
-        "conn-fields": {one.name: _field(one) for one in spec.settings if one.target == "extra"},
+        "conn-fields": {one.name: _field(one) for one in (*spec.settings, UNTIL) if one.target == "extra"},
     }
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from duijie import __version__
-from duijie.cli import code, connection, explain, flow, ingress, journal, journal_acts, record, replay, work
+from duijie.cli import code, connection, explain, flow, ingress, journal, journal_acts, record, replay, watch, work
 from duijie.cli.output import told
 from duijie.cli.preview import preview
 from duijie.console.cli import app as console_app
@@ -33,6 +33,7 @@ mapping_app.command("record")(record.record)
 app.add_typer(mapping_app, name="mapping", help="Mappings: lint, test, show, explain, preview, record.")
 app.add_typer(console_app, name="console", help="The web console.")
 app.command("replay")(replay.replay)
+app.command("watch")(watch.watch)
 app.command("explain")(explain.explain)
 
 

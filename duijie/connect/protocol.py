@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Protocol, runtime_checkable
@@ -170,6 +170,7 @@ class Spec:
     rate: str  # in the notation of `limits`: "500/minute"
     api_version: str
     source: str  # where the vendor documents it
+    api_version_ends: date | None = None  # the vendor's last day of this version, where it has named one
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,13 @@ from starlette.responses import Response
 from duijie.console.flows import readable
 from duijie.console.site import Site
 from duijie.console.words import CHINA
-from duijie.flow import Flow, Pull
+from duijie.flow import Flow, Pull, Watch
 from duijie.journal import progress, views
+from duijie.journal.progress import FlowState
+from duijie.watch.look import open_alerts
 
 DAYS_BEFORE = timedelta(days=6)
+WATCH_SILENT = timedelta(minutes=15)
 Positions = Mapping[tuple[str, str], datetime]
 
 
@@ -46,7 +49,20 @@ def _overview(site: Site) -> dict[str, Any]:
         "incidents": views.incidents(site.journal, day, day - DAYS_BEFORE),
         "comparisons": views.comparisons(site.journal),
         "alerts": views.count_alerts(site.journal, "pending"),
+        "watch": _watch(site, flows, states, now),
     }
+
+
+def _watch(site: Site, flows: Mapping[str, Flow], states: Mapping[str, FlowState], now: datetime) -> dict[str, Any]:
+    """The watchdog's light: what it found and is not over, when it last looked; it must itself not fall silent."""
+    mine = [name for name, flow in flows.items() if any(isinstance(step, Watch) for step in flow.steps)]
+    looked = max((one for name in mine if (one := states[name].last_success)), default=None)
+    found = open_alerts(site.journal)
+    if looked is None or now - looked > WATCH_SILENT:
+        light = ("bad", "值守没有在运行") if looked else ("", "值守尚未运行")
+    else:
+        light = ("bad", "发现异常") if found else ("good", "一切正常")
+    return {"found": found, "looked": looked, "light": light}
 
 
 def behind(flow: Flow, positions: Positions, now: datetime) -> timedelta | None:

@@ -27,7 +27,14 @@ from duijie.report import Mark, build
 from duijie.runtime import AirflowStandalone, ProcessGroup, free_port
 
 ROOT = Path(__file__).parent.parent.parent
-STAGES = (("orders",), ("stock", "vouchers", "crm", "invoices"), ("red_invoices",), ("reconcile",), ("alerts",))
+STAGES = (
+    ("orders",),
+    ("stock", "vouchers", "crm", "invoices"),
+    ("red_invoices",),
+    ("reconcile",),
+    ("watchdog",),
+    ("alerts",),
+)
 WORLD_SECONDS = 240.0
 FLOW_SECONDS = 300.0
 

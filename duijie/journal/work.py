@@ -256,3 +256,9 @@ def recovered(tx: Transaction, journal: Journal, dedupe: str) -> None:
     if row.state == "sent":
         notice = {"dedupe": f"recovered|{row.id}", "level": "恢复", "title": f"已恢复: {row.title}", "body": "无需处理"}
         tx.execute(insert(alert).values(**notice, created_at=journal.now()))
+
+
+def replaced(tx: Transaction, dedupe: str) -> None:
+    """Close an open alert because a more fitting one takes its place: nobody is told that it is over."""
+    mine = update(alert).where(alert.c.open_dedupe == dedupe[:300])
+    tx.execute(mine.values(state="recovered", open_dedupe=None))

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from duijie.console.app import create_app
 from duijie.console.overview import behind
 from duijie.flow import Deliver, Flow, Pull
-from duijie.journal import Journal, deliveries, documents, inbox, planning
+from duijie.journal import Journal, deliveries, documents, inbox, planning, work
 from duijie.journal.deliveries import Change
 from duijie.journal.inbox import Source
 from duijie.journal.tables import delivery, incident, run
@@ -165,3 +165,29 @@ def test_many_hits_come_in_pages_that_say_how_many_there_are(ops: TestClient, ke
     last = ops.get("/trace?q=55&page=3").text
     assert last.count("<strong>s:55") == 3
     assert "下一页" not in last
+
+
+class TestTheWatchdogsLight:
+    @staticmethod
+    def looked(kept: Journal, ago: timedelta) -> None:
+        moment = kept.now() - ago
+        with kept.writing() as tx:
+            tx.execute(insert(run).values(flow="watchdog", step="look", started_at=moment, ended_at=moment))
+
+    def test_it_is_green_while_it_looks_and_finds_nothing(self, ops: TestClient, kept: Journal) -> None:
+        assert "值守尚未运行" in ops.get("/").text
+        self.looked(kept, timedelta(minutes=2))
+        assert "一切正常" in ops.get("/").text
+
+    def test_what_it_found_is_listed_the_most_urgent_first(self, ops: TestClient, kept: Journal) -> None:
+        self.looked(kept, timedelta(minutes=2))
+        with kept.writing() as tx:
+            work.raise_alert(tx, kept, "watch|lag|a|", "重要", "读取进度落后 3 小时", "x")
+            work.raise_alert(tx, kept, "watch|idle|b|", "紧急", "调度器已停止心跳", "x")
+        page = ops.get("/").text
+        assert "发现异常 · 2 项" in page
+        assert page.index("调度器已停止心跳") < page.index("读取进度落后")
+
+    def test_a_watchdog_that_fell_silent_itself_is_red(self, ops: TestClient, kept: Journal) -> None:
+        self.looked(kept, timedelta(minutes=40))
+        assert "值守没有在运行" in ops.get("/").text

@@ -180,22 +180,27 @@ class Native:
         return {"0.0.0.0": "127.0.0.1", "8090": str(self.ports["console:8090"])}.get(text, text)  # noqa: S104
 
 
-@pytest.fixture
-def native(compose: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Native]:
-    server: Postgres = request.getfixturevalue("postgres_server")
-    dags = tmp_path / "dags"
+def prepared(compose: dict[str, Any], folder: Path, server: Postgres, flow: str, connections: str = "{}") -> Native:
+    """The services with one flow, their databases made; nothing is started."""
+    dags = folder / "dags"
     (dags / "flows").mkdir(parents=True)
-    (dags / "flows" / "tell.yaml").write_text(FLOW, encoding="utf-8")
+    (dags / "flows" / "flow.yaml").write_text(flow, encoding="utf-8")
     (dags / "all.py").write_bytes((ROOT / "dags" / "duijie_flows.py").read_bytes())
-    (tmp_path / "connections.json").write_text("{}")
-    (tmp_path / "connections.json").chmod(0o600)
-    made = Native(compose, tmp_path, server.port)
+    (folder / "connections.json").write_text(connections)
+    (folder / "connections.json").chmod(0o600)
+    made = Native(compose, folder, server.port)
     env = {**made.base, "PGHOST": "127.0.0.1", "PGPORT": str(server.port), "DUIJIE_DB_PASSWORD": "db-duijie"}
     as_image_does = ["CREATE ROLE airflow SUPERUSER LOGIN", "CREATE DATABASE airflow OWNER airflow"]
     for line in as_image_does:
         subprocess.run(["psql", "-U", "postgres", "-qc", line], env=env, check=True)
     script = ["sh", str(ROOT / "docker" / "journal-database.sh")]
     subprocess.run(script, env={**env, "POSTGRES_USER": "airflow", "POSTGRES_DB": "airflow"}, check=True)
+    return made
+
+
+@pytest.fixture
+def native(compose: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Native]:
+    made = prepared(compose, tmp_path, request.getfixturevalue("postgres_server"), FLOW)
     yield made
     made.group.stop()
 

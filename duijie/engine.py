@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from duijie.journal.lookup import JournalLookup
 from duijie.journal.tables import incident, run
 from duijie.mapping import Mapping as FieldMapping
 from duijie.mapping import load_mapping
-from duijie.pull import Refinery, read, read_keys
+from duijie.pull import Refinery, pull, read_keys
 from duijie.reconcile import compare_pairs
 from duijie.replay import Routes
 
@@ -113,15 +113,12 @@ class Engine:
         mapping = self.mapping(step.mapping)
         stream = self.stream(step.connection, step.stream)
         refinery = Refinery(self.journal, flow.flow, stream.entity, mapping, self._lookup(step.connection))
-        counts: Counts = Counter()
         try:
-            counts += heed(self.journal, step.connection, stream)
-            counts += read(self.journal, step, stream, self.journal.now())
+            heeding = partial(heed, self.journal, step.connection, stream)
+            return pull(self.journal, step, stream, refinery, heeding)
         finally:
-            counts += refinery.run(Source(step.connection, step.stream), step.settings)
-            if counts["new_documents"]:
+            if refinery.has_made:
                 self._let_go(flow, stream.entity)
-        return counts
 
     def _let_go(self, flow: Flow, entity: str) -> None:
         """What waited for master documents that are there now goes round again, in every flow that can be read."""
@@ -188,11 +185,12 @@ class Engine:
         if isinstance(error, JournalBusy):
             return
         self._end(run_id, {}, error.zh)
+        wrong = [one for one in error.causes or (error,) if isinstance(one, ConfigError)]
         with self.journal.writing() as tx:
-            if isinstance(error, ConfigError):
-                finding = work.finding_for(error, f"{flow.flow}.{step.name}:{error.code or error.where}")
-                work.open_item(tx, self.journal, flow.flow, finding)
-            else:
+            for one in wrong:
+                subject = ":".join(filter(None, (f"{flow.flow}.{step.name}", one.part, one.code or one.where)))
+                work.open_item(tx, self.journal, flow.flow, work.finding_for(one, subject))
+            if len(wrong) < len(error.causes or (error,)):
                 title = f"流程 {flow.title} 的步骤 {step.name} 失败"
                 work.raise_alert(tx, self.journal, f"step|{flow.flow}|{step.name}", "重要", title, error.zh)
 

@@ -7,6 +7,7 @@ for), `alert` or `watch`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,11 +18,16 @@ import yaml
 
 from duijie.connect.errors import ConfigError
 
+Natural = Annotated[int, msgspec.Meta(ge=0)]
 WITHDRAWN = ("void", "draft")  # approval of a document that does not count: 作废, 反审核
 
 
 class Pull(msgspec.Struct, tag_field="verb", tag="pull", forbid_unknown_fields=True, frozen=True):
-    """Read a stream into the inbox and map it to documents. `until` bounds a closed period; else now − lag."""
+    """Read a stream into the inbox and map it to documents (docs/cursors.md). `until` bounds a closed period.
+
+    Windows end `lag_seconds` behind now and begin `overlap_minutes` before the cursor: together they are how late a
+    record may come to light at its source. `window_minutes`: the longest window; 0 is the stream's own, at most a day.
+    """
 
     name: str
     connection: str
@@ -29,15 +35,20 @@ class Pull(msgspec.Struct, tag_field="verb", tag="pull", forbid_unknown_fields=T
     mapping: str
     since: datetime
     until: datetime | None = None
-    window_minutes: int = 1440
-    overlap_minutes: int = 5
-    lag_seconds: int = 0
+    window_minutes: Natural = 0
+    overlap_minutes: Natural = 5
+    lag_seconds: Natural = 0
     settings: dict[str, Any] = {}
 
     @property
-    def window(self) -> timedelta:
-        """The longest window that is read at once."""
-        return timedelta(minutes=self.window_minutes)
+    def overlap(self) -> timedelta:
+        """How far before the cursor a reading begins."""
+        return timedelta(minutes=self.overlap_minutes)
+
+    @property
+    def lag(self) -> timedelta:
+        """How far behind now a reading ends."""
+        return timedelta(seconds=self.lag_seconds)
 
 
 class Poll(msgspec.Struct, tag_field="verb", tag="poll", forbid_unknown_fields=True, frozen=True):
@@ -193,3 +204,16 @@ def load_flows(folder: Path) -> dict[str, Flow]:
     """Every flow of a folder by name. Raises ConfigError for the first wrong file."""
     flows = [load_flow(path) for path in sorted(folder.glob("*.yaml"))]
     return {flow.flow: flow for flow in flows}
+
+
+def json_schema() -> bytes:
+    """What schemas/flow.json holds, for editors: `python -m duijie.flow > schemas/flow.json`."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "duijie flow"}
+    made = msgspec.json.schema(Flow)
+    for described in made["$defs"].values():
+        described["description"] = " ".join(described["description"].split())
+    return msgspec.json.format(msgspec.json.encode(head | made)) + b"\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(json_schema())

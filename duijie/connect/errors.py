@@ -29,6 +29,7 @@ Each error carries two voices: `zh` for the people who work with it, `en` for th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 Blame = Literal["config", "data", "vendor", "network"]
@@ -56,11 +57,16 @@ __all__ = [
     "UnmappedCode",
     "VendorBusy",
     "VendorRejected",
+    "in_part",
+    "together",
 ]
 
 
 class DuijieError(Exception):
-    """Root. `code` is the vendor's or our own short code, `where` names the record, field or file."""
+    """Root. `code` is the vendor's or our own short code, `where` names the record, field or file.
+
+    `part` names the partition that failed; `causes` are the errors that this one stands for, where several did.
+    """
 
     blame: ClassVar[Blame] = "config"
 
@@ -70,6 +76,8 @@ class DuijieError(Exception):
         self.en = en or zh
         self.code = code
         self.where = where
+        self.part = ""
+        self.causes: tuple[DuijieError, ...] = ()
 
     def __str__(self) -> str:
         head = f"[{self.code}] " if self.code else ""
@@ -209,3 +217,26 @@ class AlreadyThere(OutcomeUnknown):
     """The system says a document with our key exists: look it up and compare."""
 
     blame: ClassVar[Blame] = "vendor"
+
+
+def in_part(error: DuijieError, part: str) -> DuijieError:
+    """The same error, saying which partition it is of."""
+    named = type(error).__new__(type(error), *error.args)
+    named.__dict__.update(error.__dict__)
+    named.part = part
+    if part:
+        named.zh, named.en = f"分区 {part}: {error.zh}", f"partition {part}: {error.en}"
+    named.__cause__ = error
+    return named
+
+
+def together(errors: Sequence[DuijieError]) -> DuijieError:
+    """One error for all that failed side by side: worth another try where one of them is."""
+    if len(errors) == 1:
+        return errors[0]
+    kind = Terminal if all(isinstance(one, Terminal) for one in errors) else Transient
+    head = f"{len(errors)} 个分区失败: ", f"{len(errors)} partitions failed: "
+    zh, en = head[0] + "; ".join(one.zh for one in errors), head[1] + "; ".join(one.en for one in errors)
+    found = kind(zh, en=en, code="PARTS", where=", ".join(one.part for one in errors))
+    found.causes = tuple(errors)
+    return found

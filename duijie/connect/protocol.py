@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Protocol, runtime_checkable
@@ -41,9 +41,39 @@ class Window:
 
 @dataclass(frozen=True)
 class Page:
-    """Raw records as the vendor sent them (numbers exact)."""
+    """Raw records as the vendor sent them (numbers exact).
+
+    `total`: how many records the vendor counts in the list that this page is of (`list_name` tells the lists of one
+    window apart); a list that did not hold still is read again. `server_time`: the vendor's clock when it answered;
+    a stream that knows it says so on an empty page too.
+    """
 
     records: Sequence[Record]
+    total: int | None = None
+    list_name: str = ""
+    server_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a pull must know of a stream; a stream that is other than usual has one as its attribute `traits`.
+
+    `longest`: the longest window the vendor answers. `resolution`: of the times it keeps; the edges of windows lie on
+    it. `shifts`: pages may shift under our hands and nothing tells, so a window is read until two readings are alike.
+    """
+
+    longest: timedelta | None = None
+    resolution: timedelta = timedelta(seconds=1)
+    shifts: bool = False
+
+
+USUAL = Traits()
+
+
+def traits_of(stream: Stream) -> Traits:
+    """Its `traits`, else the usual."""
+    found: Traits = getattr(stream, "traits", USUAL)
+    return found
 
 
 class Stream(Protocol):

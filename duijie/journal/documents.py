@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -70,11 +71,36 @@ def number_of(body: Record) -> str:
 
 
 # Built once: a statement that is built for each document costs as much as running it.
-_HELD = select(document.c.id, document.c.version, document.c.hash, document.c.body).where(
-    document.c.entity == bindparam("entity"), document.c.key == bindparam("key"), document.c.current
+_HELD = select(document.c.id, document.c.key, document.c.version, document.c.hash, document.c.body).where(
+    document.c.entity == bindparam("entity"),
+    document.c.key.in_(bindparam("keys", expanding=True)),
+    document.c.current,
 )
-_RETIRE = update(document).where(document.c.id == bindparam("old_id")).values(current=False)
-_INSERT = insert(document).returning(document.c.id)
+_RETIRE = update(document).where(document.c.id.in_(bindparam("old_ids", expanding=True))).values(current=False)
+_INSERT = insert(document)
+_INSERT_ONE = _INSERT.returning(document.c.id)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A record to put. `is_sure`: its source has said it twice, so it holds even where it looks older than the last."""
+
+    entity: str
+    body: Record
+    message_id: int | None
+    mapping: str
+    is_sure: bool = False
+
+
+@dataclass
+class _Kept:
+    """What stands under a key: a row of the table (by its id), or one that is about to be inserted."""
+
+    version: int
+    hash: str
+    body: bytes
+    id: int | None = None
+    row: Record | None = None
 
 
 def put(tx: Transaction, journal: Journal, entity: str, body: Record, origin: tuple[int | None, str]) -> int | None:
@@ -82,29 +108,84 @@ def put(tx: Transaction, journal: Journal, entity: str, body: Record, origin: tu
 
     `origin` is (message id, mapping name and version).
     """
-    key, encoded = str(body["key"]), codec.encode(body)
-    hashed = hashlib.sha256(encoded).hexdigest()
-    old = tx.execute(_HELD, {"entity": entity, "key": key}).first()
-    if old is not None and (old.hash == hashed or is_older(body, codec.decode(old.body))):
+    rows, _ = _new_rows(tx, journal, entity, [Made(entity, body, *origin)])
+    if not rows:
         return None
-    if old is not None:
-        tx.execute(_RETIRE, {"old_id": old.id})
-    row = {
-        "entity": entity,
+    made = int(tx.execute(_INSERT_ONE, rows[0]).scalar_one())
+    link_origin(tx, journal, entity, body)
+    return made
+
+
+def put_many(tx: Transaction, journal: Journal, made: Sequence[Made]) -> list[str]:
+    """Store documents in the order given, with few statements; returns what became of each.
+
+    "new" (the first version), "changed", "unchanged", "older" (its source changed what is kept later than this).
+    """
+    fates: list[str] = [""] * len(made)
+    for entity in dict.fromkeys(one.entity for one in made):
+        places = [place for place, one in enumerate(made) if one.entity == entity]
+        rows, found = _new_rows(tx, journal, entity, [made[place] for place in places])
+        for place, fate in zip(places, found, strict=True):
+            fates[place] = fate
+        if rows:
+            tx.execute(_INSERT, rows)
+        for place in places if entity in ORIGINS else ():
+            if fates[place] in ("new", "changed"):
+                link_origin(tx, journal, entity, made[place].body)
+    return fates
+
+
+def _new_rows(tx: Transaction, journal: Journal, entity: str, made: Sequence[Made]) -> tuple[list[Record], list[str]]:
+    """The rows to insert, of which the last of a key is current, and each one's fate; retires what they replace."""
+    keys = list({str(one.body["key"]) for one in made})
+    kept = {
+        row.key: _Kept(row.version, row.hash, row.body, row.id)
+        for row in tx.execute(_HELD, {"entity": entity, "keys": keys})
+    }
+    now = journal.now()
+    rows: list[Record] = []
+    fates: list[str] = []
+    retired: list[int] = []
+    for one in made:
+        key, encoded = str(one.body["key"]), codec.encode(one.body)
+        hashed = hashlib.sha256(encoded).hexdigest()
+        old = kept.get(key)
+        fates.append(_fate(one, hashed, old))
+        if fates[-1] not in ("new", "changed"):
+            continue
+        if old is not None and old.row is not None:
+            old.row["current"] = False
+        elif old is not None and old.id is not None:
+            retired.append(old.id)
+        rows.append(_row(one, key, encoded, hashed, old.version + 1 if old else 1, now))
+        kept[key] = _Kept(rows[-1]["version"], hashed, encoded, row=rows[-1])
+    if retired:
+        tx.execute(_RETIRE, {"old_ids": retired})
+    return rows, fates
+
+
+def _fate(one: Made, hashed: str, old: _Kept | None) -> str:
+    if old is None:
+        return "new"
+    if old.hash == hashed:
+        return "unchanged"
+    return "older" if not one.is_sure and is_older(one.body, codec.decode(old.body)) else "changed"
+
+
+def _row(one: Made, key: str, encoded: bytes, hashed: str, version: int, now: datetime) -> Record:
+    return {
+        "entity": one.entity,
         "key": key,
-        "version": old.version + 1 if old is not None else 1,
+        "version": version,
         "current": True,
         "hash": hashed,
         "body": encoded,
-        "amount": amount_of(body),
-        "number": number_of(body),
-        "message_id": origin[0],
-        "mapping": origin[1],
-        "created_at": journal.now(),
+        "amount": amount_of(one.body),
+        "number": number_of(one.body),
+        "message_id": one.message_id,
+        "mapping": one.mapping,
+        "created_at": now,
     }
-    made = int(tx.execute(_INSERT, row).scalar_one())
-    link_origin(tx, journal, entity, body)
-    return made
 
 
 def link_origin(tx: Transaction, journal: Journal, entity: str, body: Record) -> None:

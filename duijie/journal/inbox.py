@@ -1,14 +1,15 @@
 """The inbox: raw records stored as sent, once, before anything is made of them.
 
 A record is new when it differs from the last one received under its key. One that returns to an earlier content (a
-stock of 10, then 8, then 10 again) is new as well: its hash is then taken over the content and the message it follows,
-so that the table's unique key still lets each reading in only once.
+stock of 10, then 8, then 10 again) is new as well, and so is one that two partitions have alike: its hash is then taken
+over the content and the message (or partition) it follows, so that the table's unique key still lets each reading in
+only once.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,7 +53,11 @@ class Source:
 
 def store(journal: Journal, source: Source, key_field: str, records: Sequence[Record]) -> int:
     """Keep the records that differ from the last one received under their key; returns how many did."""
-    rows = [_row(journal, source, key_field, record) for record in records]
+    return keep(journal, source, rows(journal, source, key_field, records))
+
+
+def keep(journal: Journal, source: Source, rows: Sequence[Record]) -> int:
+    """The same of rows that `rows` made."""
     if not rows:
         return 0
     with journal.writing() as tx:
@@ -82,9 +87,9 @@ def _store(tx: Transaction, journal: Journal, source: Source, rows: Sequence[Rec
     seen_before = [row for row in rows if row["key"] not in stored]
     last = _last(tx, source, [row["key"] for row in seen_before])
     returned = [
-        {**row, "hash": _following(row["hash"], last[row["key"]].id)}
-        for row in seen_before
-        if row["key"] in last and not _says_the_same(tx, last[row["key"]], row["hash"])
+        {**row, "hash": _following(row["hash"], before.id if before else f"part {source.part}")}
+        for row, before in ((row, last.get(row["key"])) for row in seen_before)
+        if before is None or not _says_the_same(tx, before, row["hash"])
     ]
     return len(stored) + (len(tx.execute(new, returned).all()) if returned else 0)
 
@@ -106,8 +111,8 @@ def _says_the_same(tx: Transaction, last: Any, hashed: str) -> bool:
     return codec.digest(codec.decode(body)) == hashed
 
 
-def _following(hashed: str, last_id: int) -> str:
-    return hashlib.sha256(f"{hashed} after {last_id}".encode()).hexdigest()
+def _following(hashed: str, what: int | str) -> str:
+    return hashlib.sha256(f"{hashed} after {what}".encode()).hexdigest()
 
 
 def is_last() -> ColumnElement[bool]:
@@ -122,9 +127,11 @@ def _of(source: Source) -> tuple[ColumnElement[bool], ...]:
     return message.c.connection == source.connection, message.c.stream == source.stream
 
 
-def _row(journal: Journal, source: Source, key_field: str, record: Record) -> Record:
-    key = record.get(key_field) if isinstance(record, dict) else None
-    return row(source, key, record, journal.now())
+def rows(journal: Journal, source: Source, key_field: str, records: Sequence[Record]) -> list[Record]:
+    """Raw records as rows of `message`."""
+    now = journal.now()
+    keys = (record.get(key_field) if isinstance(record, dict) else None for record in records)
+    return [row(source, key, record, now) for key, record in zip(keys, records, strict=True)]
 
 
 def row(source: Source, key: Any, record: Any, received_at: datetime) -> Record:
@@ -159,6 +166,16 @@ def waiting(journal: Journal, source: Source, limit: int, after: int = 0) -> lis
     )
     with journal.reading() as tx:
         return [Message(*row) for row in tx.execute(query)]
+
+
+def still_waiting(tx: Transaction, ids: Collection[int]) -> set[int]:
+    """Those of these messages that nobody has settled meanwhile."""
+    return set(tx.execute(select(message.c.id).where(message.c.id.in_(ids), message.c.state == "new")).scalars())
+
+
+def still_last(tx: Transaction, ids: Collection[int]) -> set[int]:
+    """Those of these messages that are the last ones under their keys."""
+    return set(tx.execute(select(message.c.id).where(message.c.id.in_(ids), is_last())).scalars())
 
 
 def settle(tx: Transaction, ids: Iterable[int], state: str, mapping: str, reason: str = "") -> None:
@@ -219,7 +236,7 @@ def position(journal: Journal, source: Source) -> datetime | None:
 
 
 def advance(journal: Journal, source: Source, to: datetime, since: datetime | None = None) -> None:
-    """Move a partition's cursor; it never goes back.
+    """Move a partition's cursor on; it does not go back.
 
     `since` is where this reading found it: a cursor that was taken away meanwhile (`read_again`) stays away.
     """
@@ -229,6 +246,13 @@ def advance(journal: Journal, source: Source, to: datetime, since: datetime | No
             tx.execute(journal.insert_new(cursor).values(**values, position=to, changed_at=journal.now()))
         newer = update(cursor).where(*_is(source), cursor.c.position < to)
         tx.execute(newer.values(position=to, changed_at=journal.now()))
+
+
+def set_back(journal: Journal, source: Source, to: datetime) -> None:
+    """Bring a cursor back that is ahead of the clock by which it is moved."""
+    ahead = update(cursor).where(*_is(source), cursor.c.position > to)
+    with journal.writing() as tx:
+        tx.execute(ahead.values(position=to, changed_at=journal.now()))
 
 
 def _is(source: Source) -> tuple[ColumnElement[bool], ...]:

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from duijie import pull
 from duijie.codec import Record
 from duijie.connect.errors import AnswerLost
-from duijie.connect.protocol import Page, Window
+from duijie.connect.protocol import Page, Traits, Window
 from duijie.flow import Pull
 from duijie.journal import Journal, documents, inbox
 from duijie.journal.inbox import Source
@@ -115,7 +115,7 @@ class TestReading:
     ) -> None:
         position = START + timedelta(minutes=min(cursor, span))
         end = START + timedelta(minutes=span)
-        found = list(pull.windows(step(window_minutes=window, overlap_minutes=overlap), position, "S01", end))
+        found = list(pull.windows(step(window_minutes=window, overlap_minutes=overlap), Traits(), position, "S01", end))
         if position < end:
             assert found[0].since <= position
             assert found[-1].until == end

@@ -1,0 +1,57 @@
+"""One pull from end to end: read, map, and ask again about what looks older than what is kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from duijie.codec import Record
+from duijie.connect.errors import DuijieError, JournalBusy, together
+from duijie.connect.protocol import Stream
+from duijie.flow import Pull
+from duijie.journal import Journal
+from duijie.journal.inbox import Source
+from duijie.pull.reading import Counts, ask_again, read
+from duijie.pull.refinery import Refinery
+
+
+def run(journal: Journal, step: Pull, stream: Stream, refinery: Refinery, before: Callable[[], Counts]) -> Counts:
+    """Run a pull; what was read is mapped whatever failed. `before` reads what is more urgent.
+
+    Raises errors of the tree, several as one.
+    """
+    source = Source(step.connection, step.stream)
+    return all_of(
+        (
+            before,
+            lambda: read(journal, step, stream, journal.now()),
+            lambda: refine(journal, source, stream, refinery, step.settings),
+        )
+    )
+
+
+def refine(journal: Journal, source: Source, stream: Stream, refinery: Refinery, settings: Record) -> Counts:
+    """Map everything that waits. Raises errors of the tree when its source cannot be asked again."""
+    counts = refinery.run(source, settings)
+    if older := refinery.older:
+        refinery.older = []
+        same = ask_again(journal, source, stream, older, journal.now(), counts)
+        counts += refinery.run(source, settings)
+        counts += refinery.insist(source, settings, same)
+    return counts
+
+
+def all_of(acts: Iterable[Callable[[], Counts]]) -> Counts:
+    """Do each, whatever becomes of the others; returns their counts together, raises their failures as one."""
+    counts: Counts = Counter()
+    failures: list[DuijieError] = []
+    for act in acts:
+        try:
+            counts += act()
+        except JournalBusy:
+            raise
+        except DuijieError as error:
+            failures += error.causes or (error,)
+    if failures:
+        raise together(failures)
+    return counts

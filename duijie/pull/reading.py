@@ -57,9 +57,9 @@ def _read_partition(
         inbox.set_back(journal, source, end)
     for window in windows(step, traits, position, source.part, now):
         answered = read_window(journal, source, stream, window, counts)
-        reached = min(window.until, last_moment(step, traits, answered)) if answered else window.until
-        inbox.advance(journal, source, reached, position)
-        if reached < window.until:  # the vendor's clock is behind ours: it has not come to the rest yet
+        end = min(end, last_moment(step, traits, answered or now))
+        inbox.advance(journal, source, min(window.until, end), position)
+        if end < window.until:  # the vendor's clock has not come to the rest yet
             return
 
 

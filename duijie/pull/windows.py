@@ -19,11 +19,11 @@ MIDNIGHT = datetime(2000, 1, 1, tzinfo=CHINA)
 
 
 def windows(step: Pull, traits: Traits, position: datetime | None, part: str, now: datetime) -> Iterator[Window]:
-    """The windows still to read: from a little before the cursor up to `last_moment`.
+    """The windows still to read: from a little before the cursor to the end of the tick that is under way.
 
     Raises ConfigError where the flow asks for longer ones than the vendor answers.
     """
-    end = last_moment(step, traits, now)
+    end = last_moment(step, traits, now + traits.resolution - timedelta(microseconds=1))
     length = max(floor(longest(step, traits), traits), traits.resolution)
     since = max(step.since, min(position or step.since, end) - step.overlap)
     since = moment(since, traits)
@@ -34,7 +34,7 @@ def windows(step: Pull, traits: Traits, position: datetime | None, part: str, no
 
 
 def last_moment(step: Pull, traits: Traits, now: datetime) -> datetime:
-    """Where reading ends: behind now, and with the period of the flow."""
+    """Up to where nothing new may come any more but what comes late: behind now, and with the period of the flow."""
     return moment(min(now - step.lag, step.until or now), traits)
 
 

@@ -27,7 +27,7 @@ from duijie.connect.errors import ConnectorFault, DataError, DuijieError, Outcom
 from duijie.connect.protocol import Done, Found, Outcome, Refused, Reversing, Safety, Sink, Unknown, Updating
 from duijie.difference import changes, told
 from duijie.flow import Deliver
-from duijie.journal import Journal, deliveries, documents, planning, work
+from duijie.journal import Journal, deliveries, documents, planning, upkeep, work
 from duijie.journal.deliveries import Change, Claim, Delivered, Delivery
 from duijie.journal.documents import Document
 from duijie.journal.lookup import as_of, day_of
@@ -67,6 +67,7 @@ class Delivering:
         self._mapping = mapping
         self._lookup = lookup
         self._keeper = Keeper(journal)
+        self._is_restored = upkeep.is_restored(journal)
 
     def run(self) -> Counts:
         """Plan, recover, settle what is unknown, then deliver until nothing is due."""
@@ -275,6 +276,8 @@ class Delivering:
             raise
 
     def _must_ask(self, parcel: Parcel) -> bool:
+        if self._is_restored and self._sink.safety is not Safety.ABSOLUTE:
+            return True
         return parcel.delivery.before == "unknown" or self._sink.safety is Safety.LOOKUP
 
     def _put_back(self, parcels: Sequence[Parcel], error: DuijieError) -> None:

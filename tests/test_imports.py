@@ -17,7 +17,8 @@ ORDER = [  # each room may import those before it, never those after it
     {"schemas"},
     {"mapping", "journal", "flow"},
     {"leases", "parcels", "runtime"},
-    {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes", "provenance", "ingress", "watch"},
+    {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes", "provenance", "ingress"}
+    | {"watch", "keep"},
     {"masking", "places", "yamltests"},
     {"recording"},
     {"engine"},

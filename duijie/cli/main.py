@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from duijie import __version__
-from duijie.cli import code, connection, explain, flow, ingress, journal, journal_acts, record, replay, watch, work
+from duijie.cli import (
+    code,
+    connection,
+    explain,
+    flow,
+    ingress,
+    journal,
+    journal_acts,
+    journal_keep,
+    record,
+    replay,
+    watch,
+    work,
+)
 from duijie.cli.output import told
 from duijie.cli.preview import preview
 from duijie.console.cli import app as console_app
@@ -24,6 +37,9 @@ app.add_typer(connection.app, name="connection", help="Connections: list them, t
 app.add_typer(connection.connectors, name="connector", help="Connectors: what is installed and what each can do.")
 journal.app.command("retry")(journal_acts.retry)
 journal.app.command("cancel")(journal_acts.cancel)
+journal.app.command("backup")(journal_keep.backup)
+journal.app.command("verify")(journal_keep.verify)
+journal.app.command("restore")(journal_keep.restore)
 app.add_typer(journal.app, name="journal", help="The journal: what is where, and why.")
 app.add_typer(ingress.app, name="ingress", help="Webhooks: receive pushes, see how they do.")
 app.add_typer(work.app, name="work", help="Work items 待处理: what waits for a person.")

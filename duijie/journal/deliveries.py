@@ -321,3 +321,21 @@ def keys_done(journal: Journal, sink: str) -> list[tuple[str, str]]:
     query = select(delivery.c.key, delivery.c.target_key).where(delivery.c.sink == sink, delivery.c.state == "done")
     with journal.reading() as tx:
         return [(row.key, row.target_key) for row in tx.execute(query.order_by(delivery.c.id))]
+
+
+def doubt(journal: Journal, why: str, by: str) -> int:
+    """Have everything that is on its way asked for before it is written: the journal is older than the targets.
+
+    Of a key only the oldest that waits: later ones wait for it. Returns how many became unknown.
+    """
+    other = delivery.alias("other")
+    same = (other.c.sink == delivery.c.sink) & (other.c.key == delivery.c.key) & (other.c.id != delivery.c.id)
+    ahead = same & (other.c.state.in_(IN_FLIGHT_STATES) | ((other.c.state == "pending") & (other.c.id < delivery.c.id)))
+    held = {
+        **_values(journal, Change("claimed", why, by=by)),
+        "lease_until": journal.now(),
+        "turn": delivery.c.turn + 1,
+    }
+    with journal.writing() as tx:
+        tx.execute(update(delivery).where(delivery.c.state == "pending", ~exists().where(ahead)).values(**held))
+        return _shift(tx, journal, delivery.c.id > 0, ("claimed", "sent"), Change("unknown", why, by=by))

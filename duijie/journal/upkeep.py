@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select
 
@@ -11,6 +11,8 @@ from duijie import codec
 from duijie.codec import Record
 from duijie.journal.journal import Journal
 from duijie.journal.tables_upkeep import upkeep
+
+ASKS_FIRST = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -43,3 +45,9 @@ def latest(journal: Journal, kind: str = "", limit: int = 50) -> list[Done]:
     with journal.reading() as tx:
         rows = tx.execute(query.where(upkeep.c.kind == kind) if kind else query).all()
     return [Done(row.kind, row.at, row.who, row.place, codec.decode(row.detail)) for row in rows]
+
+
+def is_restored(journal: Journal) -> bool:
+    """Whether the journal came from a backup so lately that targets may hold what it does not know of."""
+    done = last(journal, "restore")
+    return done is not None and journal.now() - done.at < ASKS_FIRST

@@ -153,21 +153,21 @@ def read_keys(journal: Journal, step: Poll, stream: Stream, keys: Sequence[str],
 
 def ask_again(
     journal: Journal, source: Source, stream: Stream, older: Sequence[Message], now: datetime, counts: Counts
-) -> set[int]:
-    """Ask for the keys of messages that look older than what is kept; returns the ids of those said again.
+) -> list[Message]:
+    """Ask for the keys of messages that look older than what is kept; returns those whose source says the same again.
 
-    A message may be late: then its source says something newer by now, which is stored. Or its source was changed
-    with a time that lies back, or restored from a copy: then what it says now holds.
+    A message may be late, then its source says something newer by now, which is stored; or its source was changed
+    with a time that lies back (or was restored from a copy), then what it says now holds.
     """
-    wanted: dict[str, dict[str, list[Message]]] = defaultdict(lambda: defaultdict(list))
+    wanted: dict[str, dict[str, Message]] = defaultdict(dict)
     for message in older:
-        wanted[message.part][message.key].append(message)
-    same: set[int] = set()
+        wanted[message.part][message.key] = message
+    same: list[Message] = []
     for part, messages in wanted.items():
         here = replace(source, part=part)
         for page in pages(here, stream, Window(now, now, part, tuple(messages))):
-            for row in _store(journal, here, stream, page, counts):
-                same |= {one.id for one in messages.get(row["key"], ()) if _says(one, row["hash"])}
+            said = {row["key"]: row["hash"] for row in _store(journal, here, stream, page, counts)}
+            same += [messages[key] for key, hashed in said.items() if key in messages and _says(messages[key], hashed)]
     return same
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import Connection as Transaction
@@ -46,9 +46,7 @@ class Refinery:
     def run(self, source: Source, settings: Record) -> Counts:
         """Map everything that waits, in batches of one transaction each."""
         counts: Counts = Counter()
-        after = 0
-        while batch := inbox.waiting(self._journal, source, BATCH, after):
-            after = batch[-1].id
+        while batch := inbox.waiting(self._journal, source, BATCH):
             results = [(message, self.make(message, settings)) for message in batch]
             with self._journal.writing() as tx:
                 inbox.alone(tx, self._journal, source)
@@ -56,15 +54,13 @@ class Refinery:
                 counts += self.keep(tx, source, [one for one in results if one[0].id in waiting])
         return counts
 
-    def decide(self, source: Source, settings: Record, asked: Sequence[Message], same: Container[int]) -> Counts:
-        """Settle `older` messages whose source was asked again: those it says the same of hold, old as they look."""
-        self._sure = frozenset(message.id for message in asked if message.id in same)
-        results = [(message, self.make(message, settings)) for message in asked if message.id in same]
+    def insist(self, source: Source, settings: Record, messages: Sequence[Message]) -> Counts:
+        """Map messages whose source was asked again and said the same: they hold, old as they look."""
+        self._sure = frozenset(message.id for message in messages)
+        results = [(message, self.make(message, settings)) for message in messages]
         with self._journal.writing() as tx:
             inbox.alone(tx, self._journal, source)
             last = inbox.still_last(tx, self._sure)
-            overtaken = [message.id for message in asked if message.id not in last]
-            inbox.settle(tx, overtaken, "mapped", self.stamp, inbox.OVERTAKEN)
             return self.keep(tx, source, [one for one in results if one[0].id in last])
 
     def make(self, message: Message, settings: Record) -> Made | DataError:
@@ -81,10 +77,7 @@ class Refinery:
         return made
 
     def keep(self, tx: Transaction, source: Source, results: Sequence[tuple[Message, Made | DataError]]) -> Counts:
-        """Put the documents, settle the messages, open work items and take what passed off them.
-
-        A message that looks older than what is kept stays unsettled, in `older`.
-        """
+        """Put the documents, settle the messages, open work items and take what passed off them."""
         counts: Counts = Counter()
         settled: dict[tuple[str, str], list[int]] = defaultdict(list)
         passed: list[tuple[Message, Made]] = []
@@ -95,31 +88,27 @@ class Refinery:
                 counts["waiting"] += 1
                 passes[message.key] = False
                 continue
+            settled["mapped" if result else "skipped", ""].append(message.id)
             counts["skipped"] += not result
             passed.append((message, result))
             passes |= {message.key: True} if result else {}
-        older = self._put(tx, passed, counts)
-        self.older += older.values()
-        for message, result in passed:
-            if message.id not in older:
-                settled["mapped" if result else "skipped", ""].append(message.id)
+        counts += self._put(tx, passed)
         for (state, reason), ids in settled.items():
             inbox.settle(tx, ids, state, self.stamp, reason)
         keys = [key for key, last in passes.items() if last]
         work.release_records(tx, self._journal, self._flow, self._entity, keys)
         return counts
 
-    def _put(self, tx: Transaction, passed: Sequence[tuple[Message, Made]], counts: Counts) -> dict[int, Message]:
-        """Put what was made; returns the messages that look older than what is kept, by id."""
+    def _put(self, tx: Transaction, passed: Sequence[tuple[Message, Made]]) -> Counts:
         made = [
             (message, documents.Made(entity, body, message.id, self.stamp, message.id in self._sure))
             for message, result in passed
             for entity, body in result
         ]
         fates = documents.put_many(tx, self._journal, [one for _, one in made])
-        counts.update(COUNTED[fate] for fate in fates)
+        self.older += [message for (message, _), fate in zip(made, fates, strict=True) if fate == "older"]
         self.has_made |= "new" in fates or "changed" in fates
-        return {message.id: message for (message, _), fate in zip(made, fates, strict=True) if fate == "older"}
+        return Counter(COUNTED[fate] for fate in fates)
 
     def _wait(self, tx: Transaction, source: Source, message: Message, error: DataError) -> tuple[str, str]:
         finding = work.finding_for(error, f"{self._entity}:{message.key}", source.connection)

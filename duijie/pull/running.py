@@ -31,16 +31,13 @@ def run(journal: Journal, step: Pull, stream: Stream, refinery: Refinery, before
 
 
 def refine(journal: Journal, source: Source, stream: Stream, refinery: Refinery, settings: Record) -> Counts:
-    """Map everything that waits.
-
-    What looks older than what is kept waits on where its source cannot be asked again: an error of the tree then.
-    """
+    """Map everything that waits. Raises errors of the tree when its source cannot be asked again."""
     counts = refinery.run(source, settings)
     if older := refinery.older:
-        same = ask_again(journal, source, stream, older, journal.now(), counts)
         refinery.older = []
-        counts += refinery.decide(source, settings, older, same)
+        same = ask_again(journal, source, stream, older, journal.now(), counts)
         counts += refinery.run(source, settings)
+        counts += refinery.insist(source, settings, same)
     return counts
 
 

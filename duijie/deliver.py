@@ -27,7 +27,7 @@ from duijie.connect.errors import ConnectorFault, DataError, DuijieError, Outcom
 from duijie.connect.protocol import Done, Found, Outcome, Refused, Reversing, Safety, Sink, Unknown, Updating
 from duijie.difference import changes, told
 from duijie.flow import Deliver
-from duijie.journal import Journal, deliveries, documents, planning, upkeep, work
+from duijie.journal import Journal, deliveries, documents, passing, planning, upkeep, work
 from duijie.journal.deliveries import Change, Claim, Delivered, Delivery
 from duijie.journal.documents import Document
 from duijie.journal.lookup import as_of, day_of
@@ -257,8 +257,7 @@ class Delivering:
             for one, error in blocked:
                 after = "unknown" if one.before == "unknown" else "blocked"
                 if self._settle(tx, {one.claim: Change(after, error.zh, retry_in=60.0)}):
-                    name = f"{one.document.entity}:{one.document.key}"
-                    finding = work.finding_for(error, name, self._step.connection)
+                    finding = work.finding_for(error, f"{self._name}:{one.document.key}", self._step.connection)
                     work.open_item(tx, self._journal, self._flow, finding, [held(one)])
 
     def _find(self, parcels: Sequence[Parcel]) -> Rows[str, Found] | None:
@@ -306,11 +305,9 @@ class Delivering:
         return counts
 
     def _release(self, tx: Transaction, parcels: Iterable[Parcel]) -> None:
-        """Take them off the flow's work items; what waits for a person at another sink stays on that one's."""
-        keys = {one.delivery.document.key for one in parcels}
-        others = deliveries.waiting_elsewhere(tx, self._flow, self._step.entity, self._name, keys)
-        work.release_records(tx, self._journal, self._flow, self._step.entity, keys - others)
-        work.release_records(tx, self._journal, self._flow, self._step.entity, others, about=f"{self._name}:")
+        """They wait at this sink no more."""
+        route = (self._flow, self._step.entity, self._name)
+        passing.passed(tx, self._journal, route, {one.delivery.document.key for one in parcels})
 
     def _send(self, parcels: Sequence[Parcel], write: Write) -> Counts:
         """Commit `sent`, then let the calls leave, then settle each outcome."""

@@ -15,8 +15,9 @@ from functools import partial
 from sqlalchemy import ColumnElement, exists, func, select
 
 from duijie.connect.errors import ConfigError
-from duijie.journal import deliveries, work
+from duijie.journal import deliveries
 from duijie.journal.journal import Journal
+from duijie.journal.passing import Route, passed
 from duijie.journal.tables import DELIVERY_STATES, delivery
 
 RETRIED = ("blocked", "rejected")
@@ -181,13 +182,13 @@ def cancel(journal: Journal, rows: Sequence[Row], who: str, why: str) -> int:
 
 
 def _cancel(journal: Journal, rows: Sequence[Row], who: str, why: str) -> int:
-    grouped: dict[tuple[str, str], list[str]] = defaultdict(list)
+    grouped: dict[Route, list[str]] = defaultdict(list)
     for one in rows:
-        grouped[one.flow, one.entity].append(one.key)
+        grouped[one.flow, one.entity, one.sink].append(one.key)
     with journal.writing() as tx:
         done = deliveries.cancel_in(tx, journal, [one.id for one in rows], who, f"人工取消: {why}")
-        for (flow, entity), keys in grouped.items():
-            work.release_records(tx, journal, flow, entity, keys, f"{who} 取消了投递: {why}")
+        for route, keys in grouped.items():
+            passed(tx, journal, route, keys, f"{who} 取消了投递: {why}")
     return done
 
 

@@ -302,13 +302,6 @@ def waiting_of(journal: Journal, flow: str, entity: str, keys: Sequence[str]) ->
         return list(tx.execute(query).scalars())
 
 
-def waiting_elsewhere(tx: Transaction, flow: str, entity: str, sink: str, keys: Iterable[str]) -> set[str]:
-    """Those of the keys that wait for a person at another sink of the flow."""
-    query = select(delivery.c.key).where(delivery.c.entity == entity, delivery.c.key.in_(list(keys)))
-    query = query.where(delivery.c.flow == flow, delivery.c.sink != sink, delivery.c.state.in_(HELD))
-    return set(tx.execute(query).scalars())
-
-
 def waiting_ids(journal: Journal, sink: str, states: Sequence[str]) -> list[int]:
     """Ids of a sink's rows in these states."""
     query = select(delivery.c.id).where(delivery.c.sink == sink, delivery.c.state.in_(states))

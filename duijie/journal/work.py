@@ -45,6 +45,7 @@ NEXT_STEPS = {
     "config": "按提示的文件与行号更正映射或配置",
     "invoice": "按原因更正抬头、税号或商品编码后重新申请",
 }
+PASSED = "重放后全部通过"
 ADD_A_ROW = "在“对照”页 (或 duijie code set) 补上该编码: 所有等待的单据一次放行, 该流程下次运行时处理"
 MISSING_STEPS = {
     "code": ADD_A_ROW,
@@ -204,17 +205,22 @@ def release_records(
     flow: str,
     entity: str,
     keys: Collection[str],
-    how: str = "重放后全部通过",
+    how: str = PASSED,
     about: str = "",
+    kind: str = "",
 ) -> None:
     """Records that went through a flow after all: take them off its items, close items that hold nothing any more.
 
-    `how` is what the last one leaves as the resolution; `about`: only off the items whose subject begins so.
+    `how` is what the last one leaves as the resolution; `about`: only off the items whose subject begins so;
+    `kind`: only off those of this kind.
     """
     if not keys:
         return
     still_open = select(work_item.c.id).where(work_item.c.state != "closed")
-    still_open = still_open.where(work_item.c.subject.startswith(about, autoescape=True))
+    if about:
+        still_open = still_open.where(work_item.c.subject.startswith(about, autoescape=True))
+    if kind:
+        still_open = still_open.where(work_item.c.kind == kind)
     held = select(work_item_record.c.work_item_id).where(
         work_item_record.c.entity == entity,
         work_item_record.c.flow == flow,

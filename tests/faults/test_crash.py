@@ -7,10 +7,14 @@ taken out of the product, the same points find doubles.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
+from tests.faults import judge
+from tests.faults.child import KILLED
 from tests.faults.crash import Stage, crash_at, recorded
 from tests.faults.mutants import MUTANTS
 from tests.faults.points import Point
@@ -65,3 +69,20 @@ def test_without_its_promises_the_product_is_caught(mutant: str, tmp_path: Path)
         results = [crash_at(stage, point, "", expected) for point in writes]
     assert (sum(one.lost for one in results) > 0) == (mutant == "what was sent is taken for done")
     assert (sum(one.doubled for one in results) > 0) == (mutant != "what was sent is taken for done")
+
+
+@pytest.mark.parametrize("where", ["commit before", "commit after"])
+@pytest.mark.parametrize("place", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def test_a_kill_while_the_journal_is_made_leaves_it_old_or_new(
+    place: str, where: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with Stage(SCENES["token/strict"], tmp_path).serving() as stage:
+        order = stage.fresh()
+        url = request.getfixturevalue("postgres_database") if place == "postgresql" else f"sqlite:///{tmp_path}/new.db"
+        order = replace(order, journal=url)
+        assert stage.play(replace(order, fatal=[where, 1])) == KILLED
+        engine = judge.reading(url)
+        assert sqlalchemy.inspect(engine).has_table("delivery") == (where == "commit after")
+        assert stage.play(order) == 0
+        assert judge.restless(engine) == 0
+        engine.dispose()

@@ -10,7 +10,7 @@ import pytest
 from duijie.connect.protocol import Safety
 from duijie.deliver import Delivering
 from duijie.flow import Deliver
-from duijie.journal import Journal, deliveries
+from duijie.journal import Journal, chosen, deliveries
 from duijie.mapping import load_mapping
 from tests.replay_world import World, trade
 from tests.test_deliver import Target
@@ -73,3 +73,37 @@ def test_what_both_refused_is_settled_for_each_alone(world: World) -> None:
     deliveries.release(world.kept, deliveries.waiting_ids(world.kept, "second/order", ["rejected"]), "更正后")
     into(world, targets["second"], "second")
     assert subjects(world) == ["first/order:1"]
+
+
+def test_a_bad_version_waits_although_the_good_one_before_it_is_delivered(world: World) -> None:
+    world.correct('join(":", "shop", id)', "id")  # the document's key is the message's
+    world.receive(trade(1))
+    world.refine()
+    world.receive(trade(1, payment="12.3.4", modified=LATER))
+    world.refine()
+    into(world, Target(Safety.NATURAL_KEY), "first")
+    assert subjects(world) == ["sales_order:1"]
+
+
+def test_what_is_given_up_for_one_sink_still_waits_at_another(world: World) -> None:
+    world.receive(trade(1))
+    world.refine()
+    for name in ("first", "second"):
+        target = Target(Safety.NATURAL_KEY)
+        target.fate = {"1": ["refuse"]}
+        into(world, target, name)
+    chosen.cancel(world.kept, chosen.find(world.kept, chosen.Wanted(sink="first/order")), "李四", "不用")
+    assert subjects(world) == ["second/order:1"]
+
+
+def test_a_code_that_is_missing_at_two_sinks_is_missed_until_both_have_it(world: World) -> None:
+    world.codes = {}
+    world.receive(trade(1))
+    world.refine()
+    for name in ("first", "second"):
+        into(world, Target(Safety.NATURAL_KEY), name)
+    world.codes = {"张三": "C1"}
+    for name, left in (("first", 1), ("second", 0)):
+        deliveries.release(world.kept, deliveries.waiting_ids(world.kept, f"{name}/order", ["blocked"]), "已补")
+        into(world, Target(Safety.NATURAL_KEY), name)
+        assert len(subjects(world)) == left

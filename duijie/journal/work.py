@@ -207,20 +207,21 @@ def release_records(
     keys: Collection[str],
     how: str = PASSED,
     about: str = "",
-    kind: str = "",
+    missed_by: str | None = None,
 ) -> None:
     """Records that went through a flow after all: take them off its items, close items that hold nothing any more.
 
     `how` is what the last one leaves as the resolution; `about`: only off the items whose subject begins so;
-    `kind`: only off those of this kind.
+    `missed_by`: only off those of a code that is missing at this connection ("": of a document that is missing).
     """
     if not keys:
         return
     still_open = select(work_item.c.id).where(work_item.c.state != "closed")
     if about:
         still_open = still_open.where(work_item.c.subject.startswith(about, autoescape=True))
-    if kind:
-        still_open = still_open.where(work_item.c.kind == kind)
+    if missed_by is not None:
+        missing = select(unmapped.c.work_item_id).where(unmapped.c.connection == missed_by)
+        still_open = still_open.where(work_item.c.id.in_(missing))
     held = select(work_item_record.c.work_item_id).where(
         work_item_record.c.entity == entity,
         work_item_record.c.flow == flow,

@@ -204,17 +204,18 @@ def _signed(journal: Journal, why: str, by: str = "") -> Record:
 
 
 def recover(journal: Journal, sink: str) -> int:
-    """Rows whose worker died: claimed ones never left, sent ones are unknown. Returns how many."""
+    """Rows whose worker died: what was never sent goes round again, what was sent is unknown. Returns how many."""
     with journal.writing() as tx:
-        return sum(_recover(tx, journal, sink, before, after) for before, after in _RECOVERED)
+        return sum(_recover(tx, journal, sink, *each) for each in _RECOVERED)
 
 
-_RECOVERED = (("claimed", "pending"), ("sent", "unknown"))
+# (state, ever sent, what becomes of it): a claimed row may have been unknown before, and must be asked for then.
+_RECOVERED = (("claimed", False, "pending"), ("claimed", True, "unknown"), ("sent", True, "unknown"))
 
 
-def _recover(tx: Transaction, journal: Journal, sink: str, before: str, after: str) -> int:
+def _recover(tx: Transaction, journal: Journal, sink: str, before: str, was_sent: bool, after: str) -> int:
     dead = update(delivery).where(delivery.c.sink == sink, delivery.c.state == before)
-    dead = dead.where(delivery.c.lease_until < journal.now())
+    dead = dead.where(delivery.c.lease_until < journal.now(), (delivery.c.attempts > 0) == was_sent)
     values = _values(journal, Change(after, "工作进程中断, 租约到期"))
     return tx.execute(dead.values(**values)).rowcount
 

@@ -49,7 +49,7 @@ def _sent_is_done() -> None:
     """Whatever was on its way when the worker died is taken for delivered."""
     from duijie.journal import deliveries  # noqa: PLC0415
 
-    deliveries._RECOVERED = (("claimed", "pending"), ("sent", "done"))
+    deliveries._RECOVERED = (("claimed", False, "pending"), ("sent", True, "done"))
 
 
 MUTANTS: dict[str, Callable[[], None]] = {

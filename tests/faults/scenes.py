@@ -237,12 +237,24 @@ LOST_AT_STRICT = [{**LOST, "match": '"b2"'}, {**LOST, "match": '"b8"'}, {**LOST,
 HOLDS = {"natural_key": 5, "lookup": 4, "token": 4, "absolute": 5}
 
 
+def _figures(row: Record) -> str:
+    """The amount, and every amount that it was given one after the other."""
+    return f"{row['amount']} ({' → '.join(map(str, row['given']))})"
+
+
 def many(kind: str, number: int) -> Scene:
     """So many bills, one round, nothing wrong with any of them."""
-    bills = [bill(one, f"{one}.13") for one in range(1, number + 1)]
     few = _into_strict(kind, 200)
-    name = f"many/{kind}/{number}"
-    return replace(few, name=name, seeds={"strict": {"bills": [bills]}}, faults={}, holds=number, changes="", size=50)
+    return replace(
+        few,
+        name=f"many/{kind}/{number}",
+        seeds={"strict": {"bills": [[bill(one, f"{one}.13") for one in range(1, number + 1)]]}},
+        faults={},
+        truth=lambda held: sorted((row["no"], str(row["amount"])) for row in held["strict"].store.all(kind)),
+        holds=number,
+        changes="",
+        size=50,
+    )
 
 
 def scene(name: str) -> Scene:
@@ -270,7 +282,7 @@ def _into_strict(kind: str, batch: int = 4) -> Scene:
         seeds={"strict": {"bills": [FIRST, SECOND]}},
         faults={"strict": LOST_AT_STRICT},
         truth=lambda held: sorted(
-            (row["no"], str(row["amount"])) for row in held["strict"].store.all(kind) if not row["void"]
+            (row["no"], _figures(row)) for row in held["strict"].store.all(kind) if not row["void"]
         ),
         sink=f"strict/{kind}",
         holds=HOLDS[kind],

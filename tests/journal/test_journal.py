@@ -181,6 +181,16 @@ class TestDeliveries:
         deliveries.recover(kept, SINK)
         assert state_of(kept, "a") == ["unknown"]
 
+    def test_a_worker_that_died_asking_about_an_unknown_leaves_it_unknown(self, kept: Journal) -> None:
+        planned(kept, "a")
+        [row] = deliveries.claim(kept, SINK, ("pending",), 5)
+        deliveries.settle(kept, "claimed", {row.claim: Change("sent")})
+        deliveries.settle(kept, "sent", {row.claim: Change("unknown")})
+        assert len(deliveries.claim(kept, SINK, ("unknown",), 5)) == 1
+        self._expire(kept)
+        deliveries.recover(kept, SINK)
+        assert state_of(kept, "a") == ["unknown"]
+
     def test_a_newer_version_supersedes_one_that_waits(self, kept: Journal) -> None:
         planned(kept, "a")
         put(kept, order("a", "99.00"))

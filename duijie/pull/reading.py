@@ -13,7 +13,7 @@ from datetime import datetime
 
 from duijie import codec
 from duijie.codec import Record
-from duijie.connect.errors import DuijieError, JournalBusy, VendorBusy, in_part, together
+from duijie.connect.errors import ConnectorFault, DuijieError, JournalBusy, VendorBusy, in_part, together
 from duijie.connect.protocol import Page, Stream, Window, traits_of
 from duijie.flow import Poll, Pull
 from duijie.journal import Journal, inbox
@@ -23,6 +23,8 @@ from duijie.parcels import shielded
 from duijie.pull.windows import last_moment, longest, moment, windows
 
 Counts = Counter[str]
+END = object()
+REPEATS = 20
 READINGS = 2  # of one window, before it is halved
 SPLITS = 5
 
@@ -35,7 +37,7 @@ def read(journal: Journal, step: Pull, stream: Stream, now: datetime) -> Counts:
     longest(step, traits_of(stream))
     counts: Counts = Counter()
     failures: list[DuijieError] = []
-    for part in shielded(step.connection, lambda: list(stream.partitions())):
+    for part in shielded(step.connection, lambda: list(map(_part, stream.partitions()))):
         try:
             _read_partition(journal, step, stream, Source(step.connection, step.stream, part), now, counts)
         except JournalBusy:
@@ -45,6 +47,12 @@ def read(journal: Journal, step: Pull, stream: Stream, now: datetime) -> Counts:
     if failures:
         raise together(failures)
     return counts
+
+
+def _part(told: object) -> str:
+    if not isinstance(told, str):
+        raise TypeError(f"a partition is a text, not {type(told).__name__}")
+    return told
 
 
 def _read_partition(
@@ -138,8 +146,33 @@ def pages(source: Source, stream: Stream, window: Window) -> Iterator[Page]:
     """The stream's pages; a fault of the connector's own program is named as such."""
     name = f"{source.connection}/{source.stream}"
     found = shielded(name, lambda: iter(stream.read(window)))
-    while page := shielded(name, lambda: next(found, None)):
+    last: Page | None = None
+    alike = 0
+    while page := shielded(name, lambda: _next(found)):
+        alike = alike + 1 if page.records and last and page.records == last.records else 0
+        last = page
+        if alike == REPEATS:
+            raise _repeating(name)
         yield page
+
+
+def _next(found: Iterator[Page]) -> Page | None:
+    """The next page, None at the end. Raises TypeError for what is no page: that is not the end."""
+    page = next(found, END)
+    if page is END:
+        return None
+    if isinstance(page, Page) and isinstance(page.records, list | tuple):
+        return page
+    raise TypeError(f"the stream yields {type(page).__name__} where a Page with a list of records is due")
+
+
+def _repeating(name: str) -> ConnectorFault:
+    return ConnectorFault(
+        f"{name} 连续 {REPEATS} 次返回同一页, 已停止读取, 已读到的已保存; 请把这一句交给连接器的开发者",
+        en=f"{name} gives the same page again and again; reading stopped, what was read is kept",
+        code="REPEATS",
+        where=name,
+    )
 
 
 def read_keys(journal: Journal, step: Poll, stream: Stream, keys: Sequence[str], now: datetime) -> Counts:

@@ -151,6 +151,50 @@ def test_a_record_that_is_none_waits_and_the_others_go_through(world: World, rec
     assert world.messages().count("mapped") == 2
 
 
+def raising(error: BaseException, after: Sequence[Record] = ()) -> Pages:
+    def pages(_: Window) -> Iterator[Page]:
+        yield Page(after)
+        raise error
+
+    return pages
+
+
+BROKEN: dict[str, Pages] = {
+    "raises what is not of the tree": raising(KeyError("items"), [trade(1), trade(2)]),
+    "raises a recursion error": raising(RecursionError("deep"), [trade(1), trade(2)]),
+    "raises StopIteration": raising(StopIteration(), [trade(1), trade(2)]),
+    "yields no page": lambda _: iter([Page([trade(1), trade(2)]), None]),
+    "yields records instead of pages": lambda _: iter([Page([trade(1), trade(2)]), [trade(3)]]),
+    "yields a page of nothing": lambda _: iter([Page([trade(1), trade(2)]), Page(None)]),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("pages", BROKEN.values(), ids=BROKEN)
+def test_a_stream_that_breaks_is_told_by_name_and_what_it_gave_before_goes_through(world: World, pages: Pages) -> None:
+    said = world.run(Liar(pages), times=2)
+    assert said
+    assert all("shop/trade" in error.zh for error in said)
+    assert world.states() == {"shop:1": "done", "shop:2": "done"}
+    assert [kind for kind, _ in world.items()] == ["config"]
+
+
+@pytest.mark.parametrize("parts", [None, 7, [None], [7], [["a"]]])
+def test_partitions_that_are_none_are_told_by_name(world: World, parts: Any) -> None:
+    liar = Liar()
+    liar.parts = parts
+    assert all("shop" in error.zh for error in world.run(liar))
+
+
+def test_pages_that_are_repeated_for_ever_come_to_an_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pages(_: Window) -> Iterator[Page]:
+        while True:
+            yield Page([trade(1), trade(2)])
+
+    said = world.run(Liar(pages))
+    assert ["shop/trade" in error.zh for error in said] == [True]
+    assert world.states() == {"shop:1": "done", "shop:2": "done"}
+
+
 class Few(Book):
     def write(self, payloads: Sequence[Record]) -> Any:
         return list(super().write(payloads))[:-1]

@@ -21,7 +21,8 @@ from tests.faults.points import Point
 from tests.faults.scenes import SCENES
 from tests.servers import Postgres
 
-POINTS = 5
+POINTS = 3
+FEW = 6
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +67,7 @@ def test_without_its_promises_the_product_is_caught(mutant: str, tmp_path: Path)
         reached, expected = recorded(stage)
         writes = [point for point, what in reached if what == "POST /lookup/documents" and point.where != "call after"]
         stage.mutant = mutant
-        results = [crash_at(stage, point, "", expected) for point in writes]
+        results = [crash_at(stage, point, "", expected) for point in writes[:FEW]]
     assert (sum(one.lost for one in results) > 0) == (mutant == "what was sent is taken for done")
     assert (sum(one.doubled for one in results) > 0) == (mutant != "what was sent is taken for done")
 

@@ -16,7 +16,7 @@ from duijie.connect.errors import MalformedMessage
 from tests.faults.hostile import messages, nested, text_of
 from tests.faults.storm import Storm, Told
 
-MESSAGES = 3000
+MESSAGES = 2000
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres])])
@@ -31,8 +31,8 @@ def told(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 def test_every_message_ends_as_a_document_or_a_work_item(told: Told) -> None:
     assert told.is_kept, told.broken[:5]
     assert told.inputs == MESSAGES
-    assert told.good > 100
-    assert min(told.states[f"message {state}"] for state in ("mapped", "blocked", "invalid", "malformed")) > 100
+    assert told.good > 90
+    assert min(told.states[f"message {state}"] for state in ("mapped", "blocked", "invalid", "malformed")) > 60
 
 
 def test_a_seed_gives_the_same_messages_again() -> None:

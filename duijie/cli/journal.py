@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, Table, case, func, select
 
 from duijie.cli.output import AsJson, show, told
 from duijie.console import words
-from duijie.journal import Journal, documents, trace
+from duijie.journal import Journal, documents, schema, trace
 from duijie.journal.tables import HELD_STATES, UNFINISHED_STATES, delivery, delivery_event, incident, message
 
 app = typer.Typer(no_args_is_help=True)
@@ -138,7 +138,12 @@ def replays(
 
 @app.command()
 @told
-def migrate() -> None:
-    """Bring the journal's schema up to date."""
+def migrate(
+    is_preview: Annotated[bool, typer.Option("--sql", help="Only print the statements.")] = False,
+) -> None:
+    """Bring the journal's schema up to date, also while workers write: they wait, none loses anything."""
+    if is_preview:
+        typer.echo(Journal.preview() or "-- 日志库结构已是最新")
+        return
     Journal.open()
-    typer.echo("日志库结构已是最新")
+    typer.echo(f"日志库结构已是最新 ({schema.newest()})")

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from filelock import FileLock
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from duijie.connect.errors import ConfigError, JournalBusy
 from duijie.connect.services import home
+from duijie.journal import schema
 
 BUSY_MILLISECONDS = 30_000
 
@@ -37,11 +37,14 @@ class Journal:
 
     @classmethod
     def open(cls, url: str | None = None) -> Journal:
-        """Connect and bring the schema up to date. Raises JournalBusy when it cannot be reached."""
+        """Connect and bring the schema up to date.
+
+        Raises JournalBusy when it cannot be reached, ConfigError for a journal of a newer Duijie.
+        """
         engine = _engine(url or default_url())
         journal = cls(engine)
         with _told_plainly(engine):
-            _migrate(engine)
+            schema.upgrade(engine)
         return journal
 
     @classmethod
@@ -59,14 +62,15 @@ class Journal:
                 f"没有日志库 {where}, 请检查 DUIJIE_JOURNAL", en=f"there is no journal {where}", where=where
             )
         with _told_plainly(engine):
-            current, newest = _current(engine), _scripts().get_current_head()
-        if current != newest:
-            raise ConfigError(
-                f"日志库结构是 {current or '空的'}, 应为 {newest}: 请先运行 duijie journal migrate",
-                en=f"the journal's schema is {current}, not {newest}: run duijie journal migrate first",
-                where=where,
-            )
+            schema.must_be_current(engine, where)
         return cls(engine)
+
+    @staticmethod
+    def preview(url: str | None = None) -> str:
+        """The statements by which `open` would bring the schema up to date; empty where it is."""
+        engine = _engine(url or default_url())
+        with _told_plainly(engine):
+            return schema.preview(engine)
 
     @property
     def is_postgres(self) -> bool:
@@ -183,36 +187,3 @@ def _plain_sentence(text: str, _: Engine) -> tuple[str, str] | None:
         if any(re.search(rf"\b{re.escape(word)}", text, re.IGNORECASE) for word in words):
             return zh, en
     return None
-
-
-def _migrate(engine: Engine) -> None:
-    from alembic import command  # noqa: PLC0415  slow to import, needed once
-
-    config = _config()
-    newest = _scripts().get_current_head()
-    with FileLock(home() / "migrate.lock"):
-        if _current(engine) != newest:
-            with engine.begin() as connection:
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
-
-
-def _config() -> Any:
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return config
-
-
-def _scripts() -> Any:
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
-
-    return ScriptDirectory.from_config(_config())
-
-
-def _current(engine: Engine) -> str | None:
-    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
-
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection, opts={"version_table": "duijie_version"}).get_current_revision()

@@ -7,16 +7,14 @@ from pathlib import Path
 from alembic import command
 from sqlalchemy import text
 
-from duijie.journal import Journal, journal
+from duijie.journal import Journal, journal, schema
 
 
 def journal_at(url: str, revision: str) -> Journal:
     """A journal brought to a revision and no further."""
     engine = journal._engine(url)
-    config = journal._config()
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        command.upgrade(schema.config_of(connection), revision)
     return Journal(engine)
 
 

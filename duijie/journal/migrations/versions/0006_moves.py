@@ -71,7 +71,6 @@ PG = (
 
 def upgrade() -> None:
     """Add the columns, the index, the table of how far was planned, and the triggers."""
-    bind = op.get_bind()
     op.add_column("delivery", sa.Column("turn", sa.Integer, nullable=False, server_default="0"))
     op.add_column("delivery", sa.Column("changed_by", sa.String(120), nullable=False, server_default=""))
     op.execute(FREED)
@@ -90,5 +89,5 @@ def upgrade() -> None:
         sa.Column("newest_at", MOMENT, nullable=False),
         sa.Column("swept_at", MOMENT, nullable=False),
     )
-    for statement in PG if bind.dialect.name == "postgresql" else LITE:
+    for statement in PG if op.get_context().dialect.name == "postgresql" else LITE:
         op.execute(statement)

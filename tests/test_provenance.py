@@ -22,7 +22,9 @@ from duijie.difference import changes
 from duijie.engine import ROOT
 from duijie.journal import Journal, chain, codes, documents
 from duijie.journal.codes import Code
-from duijie.journal.tables import delivery
+from duijie.journal.inbox import ARCHIVED
+from duijie.journal.tables import delivery, message
+from duijie.keep.retention import note
 from duijie.mapping import StaticLookup, load_mapping
 from duijie.mapping.located import located, ref_path
 from duijie.provenance import Explainer, Source, Why
@@ -452,3 +454,12 @@ def test_a_journal_opened_to_read_refuses_every_write(world: Shipped, tmp_path: 
 def test_refunds_use_the_same_chain(world: Shipped) -> None:
     world.refunds(refund(78))
     assert source(one(world, "sales_refund", "78", "net"), "tax_rate").origin.name == "product"
+
+
+def test_where_the_message_was_archived_is_said_instead_of_a_guess(world: Shipped, kept: Journal) -> None:
+    place = "/archive/message-00001.parquet"
+    with kept.writing() as tx:
+        tx.execute(message.update().values(body=note(place), reason=f"{ARCHIVED}: {place}"))
+    with pytest.raises(ConfigError, match="was archived") as caught:
+        explainer(world).document("sales_order", ORDER, "gross")
+    assert "追溯到归档为止" in caught.value.zh

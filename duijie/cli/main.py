@@ -17,6 +17,7 @@ from duijie.cli import (
     journal,
     journal_acts,
     journal_keep,
+    journal_purge,
     record,
     replay,
     watch,
@@ -37,6 +38,7 @@ app.add_typer(connection.app, name="connection", help="Connections: list them, t
 app.add_typer(connection.connectors, name="connector", help="Connectors: what is installed and what each can do.")
 journal.app.command("retry")(journal_acts.retry)
 journal.app.command("cancel")(journal_acts.cancel)
+journal.app.command("purge")(journal_purge.purge)
 journal.app.command("backup")(journal_keep.backup)
 journal.app.command("verify")(journal_keep.verify)
 journal.app.command("restore")(journal_keep.restore)

@@ -25,6 +25,7 @@ from duijie.journal.tables import cursor, message
 
 HELD = ("blocked", "malformed", "invalid")
 REREAD = "等待重读"
+ARCHIVED = "已归档"
 OVERTAKEN = "已有更新的报文"
 
 

@@ -18,6 +18,7 @@ from duijie.difference import changes, told
 from duijie.flow import Deliver, Flow, Poll, Pull
 from duijie.journal import Journal
 from duijie.journal.codes import CHINA
+from duijie.journal.inbox import ARCHIVED
 from duijie.journal.lookup import day_of
 from duijie.journal.tables import delivery, delivery_event, document, message
 from duijie.mapping.located import located
@@ -145,7 +146,7 @@ class Explainer:
         return self._runs[row.id]
 
     def _mapped(self, row: Found[Any]) -> Run:
-        kept = self._message(row.message_id)
+        kept = _readable(self._message(row.message_id))
         used = mapping_of(self.root, row.mapping)
         lookup = PastLookup(self.archive, kept.connection, Moment.of(row.id, row.created_at, _day(kept.received_at)))
         settings, notes = self._settings(used.mapping.name, f"{kept.connection}/{kept.stream}")
@@ -279,3 +280,14 @@ def _sent(row: Found[Any], payload: Record) -> list[str]:
         return ["发出的内容没有存摘要, 以下为重算结果"]
     same = kept == codec.digest(payload)
     return ["重算结果与发出的内容一致 (摘要相同)" if same else "注意: 重算结果与当时发出的内容不同 (摘要不同)"]
+
+
+def _readable(kept: Any) -> Any:
+    """A message whose body is still here. Raises ConfigError that says where it went."""
+    if kept.reason.startswith(ARCHIVED):
+        raise ConfigError(
+            f"原始报文 {kept.key} (编号 {kept.id}) {kept.reason}; 追溯到归档为止",
+            en=f"the message {kept.id} was archived: {codec.decode(kept.body)[ARCHIVED]}",
+            where=kept.key,
+        )
+    return kept

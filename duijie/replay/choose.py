@@ -12,7 +12,7 @@ from sqlalchemy import Connection as Transaction
 
 from duijie.connect.errors import ConfigError
 from duijie.journal import Journal, deliveries
-from duijie.journal.inbox import COLUMNS, REREAD, Message, Source, is_last
+from duijie.journal.inbox import ARCHIVED, COLUMNS, REREAD, Message, Source, is_last
 from duijie.journal.tables import delivery, document, message, work_item, work_item_record
 from duijie.replay.routes import Route
 
@@ -113,6 +113,7 @@ def waiting_deliveries(journal: Journal, route: Route, wanted: Wanted) -> list[i
 
 def _asked(query: Select[Any], route: Route, wanted: Wanted) -> Select[Any]:
     query = query.where(*_of(route), message.c.state != "new", message.c.reason != REREAD, is_last())
+    query = query.where(~message.c.reason.startswith(ARCHIVED))
     if wanted.keys:
         query = query.where(_called(route, message.c.key.in_(wanted.keys), document.c.key.in_(wanted.keys)))
     if wanted.reason:

@@ -42,3 +42,12 @@ def test_from_backup_to_a_restored_journal(kept: Journal, tmp_path: Path) -> Non
 def test_a_folder_that_is_no_backup_is_one_sentence(kept: Journal, tmp_path: Path) -> None:
     refused = shell("verify", tmp_path)
     assert (refused.exit_code, "不是备份" in refused.stderr) == (1, True)
+
+
+def test_a_purge_is_tried_first(kept: Journal, tmp_path: Path) -> None:
+    given = ("purge", "--older-than", "400d", "--archive", tmp_path / "archive", "--days", "runs=90")
+    assert "加 --yes 执行" in shell(*given).stdout
+    assert not (tmp_path / "archive").exists()
+    assert "已归档到" in shell(*given, "--yes").stdout
+    refused = shell("purge", "--older-than", "1y", "--archive", tmp_path)
+    assert (refused.exit_code, "如 400d" in refused.stderr) == (1, True)

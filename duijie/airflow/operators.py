@@ -15,7 +15,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from duijie.connect.errors import JournalBusy, RateLimited, Terminal, VendorBusy
-from duijie.flow import Poll, load_flow
+from duijie.flow import Poll, Watch, load_flow, load_flows
 
 POLL_LIMIT = timedelta(minutes=30)
 
@@ -44,15 +44,22 @@ class StepOperator(BaseOperator):
 
     def run_step(self) -> dict[str, int]:
         """One run of the step. Raises AirflowFailException for a Terminal error, other errors of the tree as such."""
+        from duijie.airflow import metrics  # noqa: PLC0415
         from duijie.airflow.hook import connection_from_airflow  # noqa: PLC0415
         from duijie.engine import Engine  # noqa: PLC0415
         from duijie.journal import Journal  # noqa: PLC0415
+        from duijie.watch.figures import figures  # noqa: PLC0415
 
         try:
             flow = load_flow(Path(self.flow_file))
-            counts = Engine(Journal.open(), connections=connection_from_airflow).run(flow, flow.step(self.step))
+            step = flow.step(self.step)
+            engine = Engine(Journal.open(), connections=connection_from_airflow)
+            counts = engine.run(flow, step)
         except Terminal as error:
             raise AirflowFailException(f"{error.zh} | {error}") from error
+        metrics.count_run(flow.flow, step.name, counts)
+        if isinstance(step, Watch):
+            metrics.show(figures(engine.journal, load_flows(Path(self.flow_file).parent)))
         self.log.info("%s: %s", self.step, counts)
         return counts
 

@@ -20,6 +20,7 @@ from duijie.console import (
     explain_pages,
     faults,
     lab,
+    metrics_page,
     overview,
     pages,
     push_pages,
@@ -50,6 +51,7 @@ MODULES = (
     push_pages,
     report_pages,
     lab,
+    metrics_page,
 )
 
 

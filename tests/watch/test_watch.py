@@ -25,35 +25,11 @@ from duijie.watch.expiry import day_of
 from duijie.watch.schedule import CHINA, tick_before
 from duijie.watch.volume import span_of
 from tests.journal.stages import SINK, brought, order
+from tests.watch.conftest import NOON, Clock
 
-NOON = datetime(2026, 11, 11, 4, 2, 30, tzinfo=UTC)  # a Wednesday, 12:02:30 in China
 PULL = Pull(name="pull", connection="shop", stream="trade", mapping="m", since=NOON - timedelta(days=9))
 SEND = Deliver(name="send", connection="psi", sink="sales_order", entity="sales_order", mapping="m")
 ORDERS = Flow(flow="orders", title="订单", steps=(PULL, SEND), schedule="*/5 * * * *")
-
-
-class Clock:
-    """The one thing that a test may set."""
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])
-def kept(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
-    monkeypatch.setenv("DUIJIE_HOME", str(tmp_path))
-    for name in ("DUIJIE_CONNECTIONS", "DUIJIE_AIRFLOW_URL", "DUIJIE_AIRFLOW_API"):
-        monkeypatch.delenv(name, raising=False)
-    if request.param == "sqlite":
-        opened = Journal.open(f"sqlite:///{tmp_path / 'journal.db'}")
-    else:
-        opened = Journal.open(request.getfixturevalue("postgres_database"))
-    opened.now = Clock(NOON)  # type: ignore[method-assign]
-    yield opened
-    opened.engine.dispose()
 
 
 def at(kept: Journal, moment: datetime) -> None:

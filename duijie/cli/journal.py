@@ -39,7 +39,13 @@ def status(as_json: AsJson = False) -> None:
         row["已到期"] = r.due if r.state in ("pending", "unknown") else ""
         row["租约已过"] = r.dead or ""
         rows.append(row)
-    show(rows, as_json, "日志库")
+    show(rows if as_json else _for_people(rows), as_json, "日志库")
+
+
+def _for_people(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The state in words, and only columns in which something stands: a terminal is narrow."""
+    names = [name for name in (rows[0] if rows else {}) if any(row[name] != "" for row in rows) and name != "含义"]
+    return [{name: row["含义"] if name == "状态" else row[name] for name in names} for row in rows]
 
 
 def _oldest(table: Table) -> ColumnElement[datetime]:

@@ -50,7 +50,7 @@ def print_report(report: Mapping[str, Any]) -> None:
         for r in report["reconciliation"]["rows"]
     ]
     _print("对账 (双方均从系统重新读取)", ("对账", "左笔数", "右笔数", "左金额", "右金额", "差异", "未解释"), rows)
-    _print("值守 (静默、落后、到期)", ("级别", "发现"), [(w["level"], w["title"]) for w in report["watch"]])
+    _print("值守", ("级别", "发现"), [(w["level"], w["title"]) for w in report["watch"]])
     _print("异常与自愈", ("种类", "次数"), [(h["what"], h["count"]) for h in report["healed"]])
     _summary(report)
 

@@ -4,6 +4,7 @@ Airflow decides when something runs, never what is true; it may lose, repeat or 
 doubled, because every decision is a row here and every transition one transaction.
 """
 
+from duijie.journal import tables_alarm as _tables_alarm  # noqa: F401  completes the metadata
 from duijie.journal import tables_ingress as _tables_ingress  # noqa: F401  completes the metadata
 from duijie.journal import tables_upkeep as _tables_upkeep  # noqa: F401
 from duijie.journal.journal import Journal

@@ -300,7 +300,16 @@ alert = Table(
     Column("count", Integer, nullable=False, server_default="1"),
     Column("created_at", Utc, nullable=False),
     Column("sent_at", Utc),
+    Column("cause", Text, nullable=False, server_default=""),
+    Column("work_item_id", Serial),
+    Column("recovers", Serial),
+    Column("last_at", Utc),
+    Column("rounds", Integer, nullable=False, server_default="0"),
+    Column("claimed_by", String(80), nullable=False, server_default=""),
+    Column("claimed_at", Utc),
     _in("state", ("pending", "sent", "recovered", "failed")),
+    Index("alert_dedupe", "dedupe", "sent_at"),
+    Index("alert_state", "state", "id"),
 )
 
 run = Table(

@@ -6,12 +6,12 @@ them. An alert is deduplicated the same way: a second occurrence raises the coun
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import Row, exists, insert, select, update
+from sqlalchemy import Row, exists, select, update
 
 from duijie.connect.errors import (
     ConfigError,
@@ -22,9 +22,13 @@ from duijie.connect.errors import (
     UnmappedCode,
     VendorRejected,
 )
+from duijie.journal import alarms
 from duijie.journal.journal import Journal
 from duijie.journal.tables import alert, delivery, unmapped, work_item, work_item_record
 
+raise_alert = alarms.raise_alert
+recovered = alarms.recovered
+replaced = alarms.replaced
 OWNERS = {
     "unmapped": "运营",
     "malformed": "工程师",
@@ -46,6 +50,17 @@ NEXT_STEPS = {
     "invoice": "按原因更正抬头、税号或商品编码后重新申请",
 }
 PASSED = "重放后全部通过"
+TITLES = {
+    "unmapped": "对照缺失, 单据等待",
+    "malformed": "报文损坏",
+    "invalid": "数据有误, 单据等待",
+    "rejected": "对方拒绝",
+    "conflict": "数值与目标系统冲突",
+    "credential": "授权失效",
+    "config": "配置有误, 流程停下",
+    "invoice": "开票校验不通过",
+}
+LEVELS = {"credential": "紧急"}
 ADD_A_ROW = "在“对照”页 (或 duijie code set) 补上该编码: 所有等待的单据一次放行, 该流程下次运行时处理"
 MISSING_STEPS = {
     "code": ADD_A_ROW,
@@ -128,8 +143,15 @@ def open_item(
         named = {name: getattr(finding.missing, name) for name in ("what", "kind", "connection")}
         tx.execute(unmapped.insert().values(work_item_id=item_id, **named, code=finding.missing.code[:200]))
     if is_new:
-        raise_alert(tx, journal, f"work|{open_subject}", "重要", f"待处理: {finding.reason}", row["next_step"])
+        _tell(tx, journal, int(item_id), row)
     return int(item_id)
+
+
+def _tell(tx: Transaction, journal: Journal, item_id: int, row: Mapping[str, Any]) -> None:
+    title = f"{TITLES.get(row['kind'], row['kind'])} · 流程 {row['flow']}"
+    level = LEVELS.get(row["kind"], "重要")
+    said = {"cause": row["reason"], "item_id": item_id}
+    raise_alert(tx, journal, f"work|{row['open_subject']}", level, title, row["next_step"], **said)
 
 
 def must_be_open(journal: Journal, item_id: int) -> None:
@@ -139,10 +161,14 @@ def must_be_open(journal: Journal, item_id: int) -> None:
 
 
 def claim(journal: Journal, item_id: int, who: str) -> None:
-    """Put one's name on an open item. Raises ConfigError that says who holds it or has closed it."""
+    """Put one's name on an open item, whose alert then escalates no further.
+
+    Raises ConfigError that says who holds it or has closed it.
+    """
     with journal.writing() as tx:
         mine = update(work_item).where(work_item.c.id == item_id, work_item.c.state == "open")
         if tx.execute(mine.values(state="claimed", owner=who)).rowcount:
+            alarms.claim_where(tx, journal, alert.c.work_item_id == item_id, who)
             return
         held = _open_one(tx, item_id)
     raise ConfigError(
@@ -242,30 +268,3 @@ def release_records(
         if left is None:
             noted = tx.execute(select(work_item.c.resolution).where(work_item.c.id == item_id)).scalar_one()
             close_items(tx, journal, [item_id], "duijie", "; ".join(filter(None, (noted, how))))
-
-
-def raise_alert(tx: Transaction, journal: Journal, dedupe: str, level: str, title: str, body: object) -> None:
-    """Raise an alert, or count one more of the same."""
-    row = {"dedupe": dedupe[:300], "open_dedupe": dedupe[:300], "level": level, "title": title, "body": str(body)}
-    fresh = journal.insert_new(alert).values(**row, created_at=journal.now()).returning(alert.c.id)
-    if tx.execute(fresh).scalar_one_or_none() is None:
-        tx.execute(update(alert).where(alert.c.open_dedupe == dedupe[:300]).values(count=alert.c.count + 1))
-
-
-def recovered(tx: Transaction, journal: Journal, dedupe: str) -> None:
-    """Close an open alert; if it was sent, a recovery notice waits to be sent."""
-    row = tx.execute(
-        select(alert.c.id, alert.c.state, alert.c.title).where(alert.c.open_dedupe == dedupe[:300])
-    ).first()
-    if row is None:
-        return
-    tx.execute(update(alert).where(alert.c.id == row.id).values(state="recovered", open_dedupe=None))
-    if row.state == "sent":
-        notice = {"dedupe": f"recovered|{row.id}", "level": "恢复", "title": f"已恢复: {row.title}", "body": "无需处理"}
-        tx.execute(insert(alert).values(**notice, created_at=journal.now()))
-
-
-def replaced(tx: Transaction, dedupe: str) -> None:
-    """Close an open alert because a more fitting one takes its place: nobody is told that it is over."""
-    mine = update(alert).where(alert.c.open_dedupe == dedupe[:300])
-    tx.execute(mine.values(state="recovered", open_dedupe=None))

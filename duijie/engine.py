@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection as Transaction
 from sqlalchemy import insert, update
 
 from duijie import codec, watch
@@ -38,6 +39,7 @@ from duijie.reconcile import compare_pairs
 from duijie.replay import Routes
 
 Counts = Counter[str]
+TRIED_AGAIN = "下次运行自动重试, 成功即恢复; 若持续, 按原因处理"
 ROOT = Path(__file__).parent.parent
 
 
@@ -69,7 +71,7 @@ class Engine:
         except DuijieError as error:
             self._failed(flow, step, run_id, error)
             raise
-        self._end(run_id, counts, "")
+        self._succeeded(flow, step, run_id, counts)
         return dict(counts)
 
     def connector(self, conn_id: str) -> Connector:
@@ -176,23 +178,31 @@ class Engine:
         with self.journal.writing() as tx:
             return int(tx.execute(insert(run).values(**row).returning(run.c.id)).scalar_one())
 
-    def _end(self, run_id: int, counts: Mapping[str, int], problem: str) -> None:
-        values = {"ended_at": self.journal.now(), "counts": codec.encode(counts).decode(), "problem": problem}
+    def _succeeded(self, flow: Flow, step: Step, run_id: int, counts: Mapping[str, int]) -> None:
+        """Note the end; what earlier failures of the step raised is over."""
+        over = ("step", "airflow") if counts.get("outstanding") else ("step", "airflow", "poll")
         with self.journal.writing() as tx:
-            tx.execute(update(run).where(run.c.id == run_id).values(**values))
+            self._end(tx, run_id, counts, "")
+            for rule in over:
+                work.recovered(tx, self.journal, f"{rule}|{flow.flow}|{step.name}")
+
+    def _end(self, tx: Transaction, run_id: int, counts: Mapping[str, int], problem: str) -> None:
+        values = {"ended_at": self.journal.now(), "counts": codec.encode(counts).decode(), "problem": problem}
+        tx.execute(update(run).where(run.c.id == run_id).values(**values))
 
     def _failed(self, flow: Flow, step: Step, run_id: int, error: DuijieError) -> None:
         if isinstance(error, JournalBusy):
             return
-        self._end(run_id, {}, error.zh)
         wrong = [one for one in error.causes or (error,) if isinstance(one, ConfigError)]
         with self.journal.writing() as tx:
+            self._end(tx, run_id, {}, error.zh)
             for one in wrong:
                 subject = ":".join(filter(None, (f"{flow.flow}.{step.name}", one.part, one.code or one.where)))
                 work.open_item(tx, self.journal, flow.flow, work.finding_for(one, subject))
             if len(wrong) < len(error.causes or (error,)):
                 title = f"流程 {flow.title} 的步骤 {step.name} 失败"
-                work.raise_alert(tx, self.journal, f"step|{flow.flow}|{step.name}", "重要", title, error.zh)
+                dedupe = f"step|{flow.flow}|{step.name}"
+                work.raise_alert(tx, self.journal, dedupe, "重要", title, TRIED_AGAIN, cause=error.zh)
 
 
 def _named(known: Mapping[str, Any], name: str, what: str) -> Any:

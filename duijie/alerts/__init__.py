@@ -1,1 +1,1 @@
-"""Alerts are journal rows; this room sends them to 钉钉, 企业微信, 飞书 or e-mail through apprise."""
+"""Alerts are journal rows; this room tells them to people, by 钉钉, 飞书, 企业微信, e-mail or whatever apprise speaks to."""

@@ -30,6 +30,8 @@ UNREACHED = timedelta(minutes=1)
 LONGEST_WAIT = 10
 STORM, STORM_TIME = 10, timedelta(minutes=10)  # more messages than that in that time: digests only
 GROUPS = {"again": "first"}
+SENT = "已发出"
+PURPOSES = {"first": "首次", "again": "仍未恢复", "mention": "呼叫责任人", "second": "第二渠道", "mail": "邮件"}
 
 
 def send_waiting(journal: Journal, alerting: Alerting | None = None) -> Counts:
@@ -48,7 +50,7 @@ def send_waiting(journal: Journal, alerting: Alerting | None = None) -> Counts:
 
 
 def test(journal: Journal, alerting: Alerting, name: str) -> list[tuple[str, str]]:
-    """Send a test message by every robot of a channel; (robot, what came of it), "已发出" where it worked."""
+    """Send a test message by every robot of a channel; (robot, what came of it), SENT where it worked."""
     message = Message("【测试】对接告警渠道", ["收到此消息即渠道可用, 无需处理"], ())
     return [
         (f"{name}-{number}", _tried(journal, name, target, message))
@@ -66,7 +68,7 @@ def _tried(journal: Journal, name: str, target: Target, message: Message) -> str
         outbox.failed(journal, begun, (), error.zh, _pause(error))
         return error.zh
     outbox.sent(journal, begun, (), {})
-    return "已发出"
+    return SENT
 
 
 def _pause(error: DuijieError) -> timedelta:

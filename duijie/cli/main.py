@@ -9,6 +9,7 @@ import typer
 
 from duijie import __version__
 from duijie.cli import (
+    alerts,
     code,
     connection,
     explain,
@@ -44,6 +45,7 @@ journal.app.command("verify")(journal_keep.verify)
 journal.app.command("restore")(journal_keep.restore)
 app.add_typer(journal.app, name="journal", help="The journal: what is where, and why.")
 app.add_typer(ingress.app, name="ingress", help="Webhooks: receive pushes, see how they do.")
+app.add_typer(alerts.app, name="alerts", help="Alerts 告警: channels, test messages, claims, mutes.")
 app.add_typer(work.app, name="work", help="Work items 待处理: what waits for a person.")
 app.add_typer(code.app, name="code", help="Code tables 对照: which code stands for which.")
 mapping_app.command("preview")(preview)

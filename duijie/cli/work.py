@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from duijie.alerts.standing import people_of
 from duijie.cli.output import AsJson, console, show, told
-from duijie.console.words import KINDS
+from duijie.console.words import KINDS, age
 from duijie.flow import load_flows
 from duijie.journal import Journal, documents, views, work
 from duijie.replay import Routes, preview_item, replay_item
@@ -30,12 +31,15 @@ def list_items(
     as_json: AsJson = False,
 ) -> None:
     """Open work items with owner, impact and next step."""
-    found = views.items(Journal.open(), kind=kind_of(kind), owner=owner)
+    journal = Journal.open()
+    now = journal.now()
+    found = views.items(journal, kind=kind_of(kind), owner=owner)
     rows = [
         {
             "编号": one.id,
             "类别": one.kind,
-            "责任": one.owner,
+            "责任": " ".join(filter(None, (one.owner, people_of(one.owner)))),
+            "已等": age(one.created_at, now),
             "单据": one.records,
             "金额": f"{documents.yuan(one.money):,}",
             "原因": one.reason,

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from duijie.console import (
+    alert_pages,
     code_pages,
     delivery_pages,
     door,
@@ -39,6 +40,7 @@ from duijie.journal import Journal
 ROOT = HERE.parent.parent
 SESSION_SECONDS = 12 * 3600
 MODULES = (
+    alert_pages,
     door,
     overview,
     trace_pages,

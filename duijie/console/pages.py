@@ -1,4 +1,4 @@
-"""The pages that only read one thing: 对账, 告警."""
+"""The pages that only read one thing: 对账."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from duijie.journal import views
 
 
 def router(site: Site) -> APIRouter:
-    """/reconcile, /alerts."""
+    """/reconcile."""
     routes = APIRouter()
 
     @routes.get("/reconcile")
@@ -25,11 +25,5 @@ def router(site: Site) -> APIRouter:
         if head is None:
             raise HTTPException(404, "没有这次对账")
         return site.page(request, "differences.html", head=head, rows=views.differences(site.journal, comparison_id))
-
-    @routes.get("/alerts")
-    def alert_list(request: Request) -> Response:
-        return site.page(
-            request, "alerts.html", alerts=views.alerts(site.journal), count=views.count_alerts(site.journal)
-        )
 
     return routes

@@ -64,6 +64,14 @@ MESSAGE_STATES = {"blocked": "缺对照", "malformed": "报文损坏", "invalid"
 ROLES = {"engineer": "工程师", "ops": "运维", "finance": "财务", "viewer": "只读"}
 COLOURS = {"done": "green", "rejected": "red", "blocked": "orange", "unknown": "yellow", "cancelled": "secondary"}
 STAGES = {"pending": "待发", "unknown": "结果未知", "blocked": "阻塞"}
+ALERT_STATES = {"pending": "待发", "sent": "已发", "recovered": "已恢复", "failed": "失败"}
+SEND_STATES = {
+    "waiting": "等待",
+    "claimed": "发送中",
+    "sending": "发送中",
+    "sent": "已发",
+    "cancelled": "已取消",
+}
 KINDS = {
     "unmapped": "对照缺失",
     "malformed": "报文损坏",

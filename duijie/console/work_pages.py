@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from duijie.alerts import standing
 from duijie.connect.errors import ConfigError
 from duijie.console.flows import readable
 from duijie.console.site import Site, tell
@@ -42,7 +43,8 @@ def _reading(routes: APIRouter, site: Site) -> None:
         start = (page - 1) * PER_PAGE
         found = views.items(site.journal, state=state, kind=kind, owner=owner, start=start, most=PER_PAGE)
         owners = views.owners(site.journal, state=state)
-        shown = {"items": found, "count": count, "page": page, "last": last, "owners": owners}
+        who = {name: standing.people_of(name) for name in owners}
+        shown = {"items": found, "count": count, "page": page, "last": last, "owners": owners, "who": who}
         return site.page(request, "work.html", asked=asked, **shown)
 
     @routes.get("/work/{item_id}")
@@ -51,7 +53,8 @@ def _reading(routes: APIRouter, site: Site) -> None:
         if not found:
             raise HTTPException(404, "没有这个待处理")
         shown: dict[str, Any] = {"item": found[0], "records": views.records(site.journal, item_id)}
-        return site.page(request, "work_item.html", **shown, preview=_preview(site, found[0]))
+        who = standing.people_of(found[0].owner)
+        return site.page(request, "work_item.html", **shown, who=who, preview=_preview(site, found[0]))
 
 
 def _preview(site: Site, item: views.Item) -> str:

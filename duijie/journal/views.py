@@ -133,12 +133,6 @@ def comparison_of(journal: Journal, comparison_id: int) -> Row[Any] | None:
         return tx.execute(select(comparison).where(comparison.c.id == comparison_id)).first()
 
 
-def alerts(journal: Journal, limit: int = ROWS_SHOWN) -> Sequence[Row[Any]]:
-    """The newest alerts."""
-    with journal.reading() as tx:
-        return tx.execute(select(alert).order_by(alert.c.id.desc()).limit(limit)).all()
-
-
 def count_alerts(journal: Journal, state: str = "") -> int:
     """How many alerts are in a state; without one, how many there are."""
     query = select(func.count()).select_from(alert)

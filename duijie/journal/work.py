@@ -178,6 +178,16 @@ def claim(journal: Journal, item_id: int, who: str) -> None:
     )
 
 
+def claim_alert(journal: Journal, alert_id: int, who: str) -> None:
+    """Put one's name on an alert, and on the work item that it stands for. Raises ConfigError saying why not."""
+    with journal.reading() as tx:
+        item_id = tx.execute(select(alert.c.work_item_id).where(alert.c.id == alert_id)).scalar_one_or_none()
+    if item_id:
+        claim(journal, item_id, who)
+    else:
+        alarms.claim(journal, alert_id, who)
+
+
 def close(journal: Journal, item_id: int, who: str, resolution: str) -> None:
     """Close an item with a note; what the target refused or holds otherwise is then settled by hand: cancelled.
 

@@ -1,1 +1,1 @@
-"""Alerts are journal rows; this room tells them to people, by 钉钉, 飞书, 企业微信, e-mail or whatever apprise speaks to."""
+"""Alerts are journal rows; this room tells people: by 钉钉, 飞书, 企业微信, e-mail or whatever apprise speaks to."""

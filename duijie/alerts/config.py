@@ -175,9 +175,12 @@ def load() -> Alerting:
     """
     urls = os.environ.get("DUIJIE_ALERT_URLS", "").split()
     path = os.environ.get("DUIJIE_ALERT_FILE", "")
-    if not path or not Path(path).exists():
+    if not path:
         return of_urls(urls)
-    text = Path(path).read_text(encoding="utf-8")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _wrong(path, f"读不了 ({type(error).__name__})") from error
     try:
         said = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -104,6 +104,12 @@ def test_the_older_list_of_urls_still_works_and_speaks_to_robots_directly(
     assert feishu.robots[0].url == "https://open.feishu.cn/open-apis/bot/v2/hook/Token-1", "case counts"
 
 
+def test_a_file_that_is_named_and_not_there_is_told(path: Path) -> None:
+    path.unlink()
+    with pytest.raises(ConfigError, match=r"alerts\.yaml is wrong"):
+        config.load()
+
+
 def test_nothing_set_is_no_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DUIJIE_ALERT_FILE", raising=False)
     monkeypatch.delenv("DUIJIE_ALERT_URLS", raising=False)

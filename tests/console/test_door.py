@@ -99,7 +99,7 @@ class TestGuessing:
                         log_in(client, name, "wrong")
         with kept.reading() as tx:
             titles = tx.execute(select(alert.c.title).where(alert.c.dedupe.startswith("login|"))).scalars().all()
-        assert titles == ["用户 ops 一分钟内多次密码错误, 最近来自 198.51.100.3"]
+        assert titles == ["用户 ops 一分钟内多次密码错误, 最近来自 198.51.100.4"]
 
     def test_a_large_form_is_refused_before_it_is_read(self, anybody: TestClient) -> None:
         answer = anybody.post("/login", data={"name": "x" * 20_000})

@@ -12,7 +12,7 @@ from duijie.journal.tables import comparison, difference
 from tests.console.conftest import ORDER, PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-PATHS = [href for href, _ in words.NAVIGATION] + [f"/trace?q={ORDER}", "/work/1", "/replays", "/nowhere"]
+PATHS = [href for href, _ in words.NAVIGATION] + [f"/trace?q={ORDER}", "/work/1", "/alerts/1", "/replays", "/nowhere"]
 WIDTHS = [390, 1280]
 UNNAMED = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select, textarea')]
   .filter(one => one.offsetParent && !(one.innerText || '').trim() && !one.getAttribute('aria-label')

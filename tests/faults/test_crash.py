@@ -56,7 +56,7 @@ def test_the_points_are_every_commit_and_every_call(tmp_path: Path) -> None:
     number = Counter(point.where for point, _ in reached)
     assert number["commit before"] == number["commit after"]
     assert number["call before"] == number["call in"] == number["call after"]
-    assert {"deliver._send", "deliveries.claim", "inbox.keep", "inbox.advance", "engine._end"} <= {
+    assert {"deliver._send", "deliveries.claim", "inbox.keep", "inbox.advance", "engine._succeeded"} <= {
         what for _, what in reached
     }
 

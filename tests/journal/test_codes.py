@@ -8,12 +8,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 
 from duijie.connect.errors import ConfigError, UnmappedCode
 from duijie.journal import Journal, codes, work
 from duijie.journal.codes import Code
 from duijie.journal.lookup import JournalLookup, as_of, day_of
+from duijie.journal.migrations import as_of_0005
 from duijie.journal.tables import ALWAYS, unmapped
 from tests.journal.old import journal_at
 
@@ -151,12 +152,23 @@ OLD_XREF = """CREATE TABLE xref (id {serial} PRIMARY KEY, kind VARCHAR(40) NOT N
     changed_at TIMESTAMP NOT NULL, CONSTRAINT xref_once UNIQUE (kind, connection, code))"""
 
 
+OLD_ITEM = {
+    "kind": "unmapped",
+    "subject": "customer:S:01",
+    "flow": "orders",
+    "reason": "对照缺失",
+    "next_step": "请补对照",
+    "owner": "运营",
+    "created_at": datetime(2026, 11, 1, tzinfo=UTC),
+}
+
+
 def test_a_journal_of_the_first_schema_keeps_its_rows_and_open_items(url: str) -> None:
     first = journal_at(url, "0005")
     old = OLD_XREF.format(serial="BIGSERIAL" if first.is_postgres else "INTEGER")
     row = "INSERT INTO xref (kind, connection, code, counterpart, changed_at) VALUES (:k, 'psi', 'S01', 'C1', :at)"
     with first.writing() as tx:
-        work.open_item(tx, first, "orders", work.Finding("unmapped", "customer:S:01", "对照缺失"))
+        tx.execute(insert(as_of_0005.work_item).values(OLD_ITEM))
         for statement in ("DROP TABLE unmapped", "DROP TABLE xref", old):
             tx.execute(text(statement))
         tx.execute(text(row), {"k": "customer", "at": "2026-11-23 00:00:00"})

@@ -19,7 +19,7 @@ from duijie import codec, watch
 from duijie.alerts.sending import send_waiting
 from duijie.codes import fix
 from duijie.connect.connection import Connection, find_connection
-from duijie.connect.errors import ConfigError, DuijieError, JournalBusy
+from duijie.connect.errors import ConfigError, Disabled, DuijieError, JournalBusy, LineDown
 from duijie.connect.protocol import Connector, Incident, Sink, Stream
 from duijie.connect.registry import open_connection, secret_values
 from duijie.connect.secrets import mask_text
@@ -37,6 +37,8 @@ from duijie.mapping import load_mapping
 from duijie.pull import Refinery, pull, read_keys
 from duijie.reconcile import compare_pairs
 from duijie.replay import Routes
+from duijie.sharing import shared
+from duijie.shift import WHOLE, Shift, Turn
 
 Counts = Counter[str]
 TRIED_AGAIN = "下次运行自动重试, 成功即恢复; 若持续, 按原因处理"
@@ -51,8 +53,10 @@ class Engine:
         journal: Journal,
         connections: Callable[[str], Connection] = find_connection,
         root: Path = ROOT,
+        turn: Turn = WHOLE,
     ) -> None:
         self.journal = journal
+        self._turn = turn
         self.root = root
         self._find_connection = connections
         self._open: dict[str, Connector] = {}
@@ -61,18 +65,23 @@ class Engine:
     @cached_property
     def services(self) -> Services:
         """Tokens, budgets and the observer that keeps incidents in the journal."""
-        return Services.default(self._observe)
+        return shared(self.journal, self._observe)
 
     def run(self, flow: Flow, step: Step) -> dict[str, int]:
         """Run one step; returns its counts. Raises errors of the tree after recording them."""
         run_id = self._begin(flow, step)
         try:
+            self._must_be_in_use(step)
             counts = self._dispatch(flow, step)
         except DuijieError as error:
             self._failed(flow, step, run_id, error)
             raise
         self._succeeded(flow, step, run_id, counts)
         return dict(counts)
+
+    def _must_be_in_use(self, step: Step) -> None:
+        if isinstance(step, Pull | Poll | Deliver) and (line := self.services.line(step.connection)):
+            line.check()
 
     def connector(self, conn_id: str) -> Connector:
         """A live connector, opened once per process."""
@@ -156,7 +165,8 @@ class Engine:
     def _deliver(self, flow: Flow, step: Deliver) -> Counts:
         mapping = self.mapping(step.mapping)
         sink = self.sink(step.connection, step.sink)
-        route = Delivering(self.journal, flow.flow, step, sink, mapping, self._lookup(step.connection))
+        shift = Shift(self.services.line(step.connection), self._turn)
+        route = Delivering(self.journal, flow.flow, step, sink, mapping, self._lookup(step.connection), shift)
         return route.run()
 
     def _watch(self, flow: Flow, step: Watch) -> Counts:
@@ -191,15 +201,17 @@ class Engine:
         tx.execute(update(run).where(run.c.id == run_id).values(**values))
 
     def _failed(self, flow: Flow, step: Step, run_id: int, error: DuijieError) -> None:
+        """Note the end and open what a person must see; of a line that is down or disabled they know already."""
         if isinstance(error, JournalBusy):
             return
-        wrong = [one for one in error.causes or (error,) if isinstance(one, ConfigError)]
+        fresh = [one for one in error.causes or (error,) if not isinstance(one, Disabled | LineDown)]
+        wrong = [one for one in fresh if isinstance(one, ConfigError)]
         with self.journal.writing() as tx:
             self._end(tx, run_id, {}, error.zh)
             for one in wrong:
                 subject = ":".join(filter(None, (f"{flow.flow}.{step.name}", one.part, one.code or one.where)))
                 work.open_item(tx, self.journal, flow.flow, work.finding_for(one, subject))
-            if len(wrong) < len(error.causes or (error,)):
+            if len(wrong) < len(fresh):
                 title = f"流程 {flow.title} 的步骤 {step.name} 失败"
                 dedupe = f"step|{flow.flow}|{step.name}"
                 work.raise_alert(tx, self.journal, dedupe, "重要", title, TRIED_AGAIN, cause=error.zh)

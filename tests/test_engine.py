@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from duijie.connect import line
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError, CredentialError, MappingError, UnmappedCode
+from duijie.connect.errors import ConfigError, Disabled, MappingError, UnmappedCode
 from duijie.engine import ROOT, Engine
 from duijie.flow import Flow, load_flow, load_flows
-from duijie.journal import Journal, documents, inbox, work
+from duijie.journal import Journal, documents, inbox, lines, work
 from duijie.journal.inbox import Source
 from duijie.journal.tables import alert, incident, message, run, work_item
 from sandbox.kit import Fault
@@ -83,20 +84,27 @@ def test_what_healed_is_kept_as_an_incident(
         assert [row.kind for row in tx.execute(select(incident))] == ["RateLimited", "RateLimited"]
 
 
-def test_a_wrong_credential_is_one_alert_and_one_work_item_and_no_retry_storm(
-    kept: Journal, flow: Flow, psi: Connection, sandbox: XingchenSandbox
+def test_a_wrong_credential_is_refused_three_times_then_the_connection_is_disabled_with_one_alert(
+    kept: Journal, flow: Flow, psi: Connection, sandbox: XingchenSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = Connection("psi", "xingchen", psi.host, "205022", "f" * 32, extra=psi.extra)
+    monkeypatch.setattr(line, "STRIKE_RESTS", (0.01, 0.02))
+    wrong = Connection(
+        "psi", "xingchen", psi.host, "205022", "f" * 32, extra={**psi.extra, "token_rate": "1000/second"}
+    )
     for _ in range(3):
-        with pytest.raises(CredentialError):
+        with pytest.raises(Disabled):
             engine(kept, wrong).run(flow, flow.step("pull"))
     with kept.reading() as tx:
         [item] = tx.execute(select(work_item)).all()
         alerts = tx.execute(select(alert)).all()
-        assert tx.execute(select(incident)).all() == []
-    assert (item.kind, item.owner) == ("credential", "运维")
+        assert [row.kind for row in tx.execute(select(incident))] == ["CredentialError"] * 3
+    assert (item.kind, item.subject, item.owner) == ("credential", "psi", "运维")
     assert len(alerts) == 1
     assert "client_secret" in item.reason
+    assert lines.enable(kept, "psi", "李四")
+    assert engine(kept, psi).run(flow, flow.step("pull"))["new_documents"] == 5
+    with kept.reading() as tx:
+        assert tx.execute(select(work_item.c.state, work_item.c.closed_by)).all() == [("closed", "李四")]
 
 
 def test_a_wrong_mapping_stops_its_flow_alone_and_names_the_place(

@@ -18,7 +18,8 @@ from duijie.connect.errors import VendorRejected
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.protocol import Incident
-from duijie.connect.services import Services, Token
+from duijie.connect.services import Services
+from duijie.connect.tokens import Token
 
 TOKEN_PATH = "/cgi/corpAccessToken/get/V2"  # noqa: S105  an address
 TOKEN_SECONDS = 7200

@@ -28,7 +28,7 @@ from duijie.connect.protocol import (
     Stream,
     Window,
 )
-from duijie.connect.retry import Retrier, side_by_side
+from duijie.connect.retry import side_by_side
 from duijie.connect.services import Services
 
 KEY_FIELD = "duijie_key__c"
@@ -153,7 +153,7 @@ class Fxiaoke:
 def open_fxiaoke(connection: Connection, services: Services) -> Fxiaoke:
     """Bring a connection to life. Raises ConfigError for a missing setting."""
     client = Client(connection, services, str(connection.extra.get("rate") or SPEC.rate))
-    retrier = Retrier(connection.conn_id, _keep, services.observe)
+    retrier = services.retrier(connection.conn_id, _keep)
     return Fxiaoke(Accounts(client, retrier, str(connection.extra.get("key_field") or KEY_FIELD)))
 
 

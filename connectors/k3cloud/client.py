@@ -22,7 +22,8 @@ from duijie.connect.connection import Connection
 from duijie.connect.errors import CredentialError, DuijieError
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
-from duijie.connect.services import Services, Token
+from duijie.connect.services import Services
+from duijie.connect.tokens import Token
 
 FORMS = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService"
 LOGIN = "Kingdee.BOS.WebApi.ServicesStub.AuthService.LoginBySign"

@@ -33,7 +33,6 @@ from duijie.connect.protocol import (
     Stream,
     Window,
 )
-from duijie.connect.retry import Retrier
 from duijie.connect.services import Services
 
 CHINA = ZoneInfo("Asia/Shanghai")
@@ -173,7 +172,7 @@ class K3Cloud:
 def open_k3cloud(connection: Connection, services: Services) -> K3Cloud:
     """Bring a connection to life. Raises ConfigError for a missing setting."""
     client = Client(connection, services, str(connection.extra.get("rate") or SPEC.rate))
-    retrier = Retrier(connection.conn_id, client.refresh, services.observe)
+    retrier = services.retrier(connection.conn_id, client.refresh)
     key_field = str(connection.extra.get("key_field") or KEY_FIELD)
     return K3Cloud(VoucherBook(client, retrier, connection.require("account_book"), key_field))
 

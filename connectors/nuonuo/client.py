@@ -22,8 +22,8 @@ from duijie.connect.connection import Connection
 from duijie.connect.errors import DuijieError, NotSent, OutcomeUnknown
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
-from duijie.connect.retry import Retrier
-from duijie.connect.services import Services, Token
+from duijie.connect.services import Services
+from duijie.connect.tokens import Token
 
 RATE = "20/second"
 TOKEN_URL = "https://open.nuonuo.com/accessToken"  # noqa: S105  an address
@@ -63,7 +63,7 @@ class Client:
         self.tax_no = connection.require("tax_no")
         self.clerk = connection.require("clerk")
         self.callback_url = callback_url(connection)
-        self.retrier = Retrier(connection.conn_id, self._refresh, services.observe)
+        self.retrier = services.retrier(connection.conn_id, self._refresh)
 
     def read(self, method: str, body: Record) -> Any:
         """A query, repeated as long as that can help: the envelope's `result`."""
@@ -100,7 +100,7 @@ class Client:
 
     def _fetch_token(self) -> Token:
         """A new token. Raises NotSent where none came: the call it was for has then not left."""
-        quiet = Retrier(self._connection.conn_id, lambda: None, self._services.observe)
+        quiet = self._services.retrier(self._connection.conn_id)
         try:
             return quiet.read(self._ask_token)
         except OutcomeUnknown as error:

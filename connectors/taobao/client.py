@@ -24,7 +24,8 @@ from duijie.connect.errors import ConfigError, CredentialError, DuijieError, Ven
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.retry import Retrier
-from duijie.connect.services import Services, Token
+from duijie.connect.services import Services
+from duijie.connect.tokens import Token
 
 CHINA = timezone(timedelta(hours=8))
 FORM = {"Content-Type": "application/x-www-form-urlencoded;charset=utf-8"}
@@ -84,7 +85,7 @@ class Client:
 
     def retrier(self, shop: str) -> Retrier:
         """Repeats calls for one shop, refreshing its session when it has expired."""
-        return Retrier(self._connection.conn_id, lambda: self._refresh(shop), self._services.observe)
+        return self._services.retrier(self._connection.conn_id, lambda: self._refresh(shop), shop)
 
     def _call(self, shop: str, method: str, parameters: Mapping[str, Any]) -> Record:
         session = self._services.tokens.get(self._token_id(shop), lambda: self._first(shop)).value
@@ -137,7 +138,7 @@ class Client:
 
     def _renewed(self, shop: str) -> Token:
         """A new session by refresh token; repeated like a read, because asking twice costs nothing."""
-        retrier = Retrier(self._connection.conn_id, lambda: None, self._services.observe)
+        retrier = self._services.retrier(self._connection.conn_id, part=shop)
         return retrier.read(lambda: self._ask_token(shop))
 
     def _ask_token(self, shop: str) -> Token:

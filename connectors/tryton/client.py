@@ -19,7 +19,8 @@ from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError, CredentialError, DuijieError, TokenExpired
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
-from duijie.connect.services import Services, Token
+from duijie.connect.services import Services
+from duijie.connect.tokens import Token
 
 RPC_PATH = "/rpc/"
 SESSION_SECONDS = 24 * 60 * 60

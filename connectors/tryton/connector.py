@@ -32,7 +32,7 @@ from duijie.connect.protocol import (
     Stream,
     Window,
 )
-from duijie.connect.retry import Retrier, outcome_of
+from duijie.connect.retry import outcome_of
 from duijie.connect.services import Services
 
 CENT = Decimal("0.01")
@@ -217,7 +217,7 @@ def open_tryton(connection: Connection, services: Services) -> Tryton:
     """Bring a connection to life. Raises ConfigError for a missing setting."""
     extra = connection.extra
     client = Client(connection, services, str(extra.get("rate") or SPEC.rate))
-    retrier = Retrier(connection.conn_id, client.refresh, services.observe)
+    retrier = services.retrier(connection.conn_id, client.refresh)
     ledger = Ledger(client, retrier, str(extra.get("journal") or JOURNAL), str(extra.get("key_field") or KEY_FIELD))
     return Tryton(ledger, str(extra.get("post", "")).lower() in ("true", "1"))
 

@@ -25,8 +25,8 @@ from duijie.connect.connection import Connection
 from duijie.connect.errors import CredentialError, DuijieError, NotSent, OutcomeUnknown
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
-from duijie.connect.retry import Retrier
-from duijie.connect.services import Services, Token
+from duijie.connect.services import Services
+from duijie.connect.tokens import Token
 
 RATE = "500/minute"
 TOKEN_RATE = "2/minute"  # noqa: S105  a limit of the token endpoint
@@ -74,7 +74,7 @@ class Client:
         token_rate = str(connection.extra.get("token_rate") or TOKEN_RATE)
         self._token_budget = services.budget(f"{connection.conn_id}-token", token_rate)
         self._used = threading.local()
-        self.retrier = Retrier(connection.conn_id, self._refresh, services.observe)
+        self.retrier = services.retrier(connection.conn_id, self._refresh)
 
     def get(self, path: str, query: Query) -> Record:
         """A read, repeated as long as that can help: the envelope's `data`."""
@@ -101,7 +101,7 @@ class Client:
 
     def _fetch_token(self) -> Token:
         """Both steps, whichever had expired. Raises NotSent when they stay unanswered: no business call has left."""
-        quiet = Retrier(self._connection.conn_id, lambda: None, self._services.observe)
+        quiet = self._services.retrier(self._connection.conn_id)
         try:
             return quiet.read(self._ask_token)
         except OutcomeUnknown as error:

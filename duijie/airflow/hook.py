@@ -19,6 +19,8 @@ from duijie.connect.errors import ConfigError
 from duijie.connect.protocol import Connector
 from duijie.connect.registry import GROUP, open_connection
 from duijie.connect.services import Services
+from duijie.journal import Journal
+from duijie.sharing import tokens_of
 
 
 class DuijieHook(BaseHook):
@@ -39,7 +41,7 @@ class DuijieHook(BaseHook):
 
     def connector(self) -> Connector:
         """A live connector of it. Raises ConfigError."""
-        return open_connection(self.get_conn(), Services.default())
+        return open_connection(self.get_conn(), Services(tokens_of(Journal.open())))
 
     def test_connection(self) -> tuple[bool, str]:
         """Airflow's test button: (whether it answered, what it said)."""

@@ -20,10 +20,10 @@ from urllib.parse import quote
 from duijie import codec
 from duijie.alerts.config import Dingtalk, Feishu, Group, Robot, Wecom
 from duijie.alerts.message import Message, within
+from duijie.connect.budget import Limits, RateBudget
 from duijie.connect.errors import CredentialError, NotSent, RateLimited, VendorRejected
 from duijie.connect.http import Http, read_json
 from duijie.connect.secrets import mask_text, secrets_of
-from duijie.connect.services import RateBudget
 
 HEADERS = {"Content-Type": "application/json; charset=utf-8"}
 DINGTALK_BYTES = 18_000
@@ -72,7 +72,7 @@ def post(group: Group, robot: Robot, message: Message, now: datetime) -> None:
     Raises RateLimited, CredentialError, VendorRejected, NotSent, or AnswerLost: it may be there.
     """
     url, body = request_of(group, robot, message, now)
-    http = Http(RateBudget("alerts", "1000/second", "memory://"))
+    http = Http(RateBudget("alerts", "1000/second", Limits()))
     answer = http.send("POST", url, body=codec.encode(body), headers=HEADERS)
     _judge(read_json(answer), robot, message)
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import getpass
+import time
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from duijie.cli.output import AsJson, show, told
 from duijie.connect.connection import find_connection, list_connections
+from duijie.connect.line import State
 from duijie.connect.registry import open_connection, plugins
 from duijie.connect.secrets import MASK
 from duijie.connect.services import Services
+from duijie.journal import Journal, lines
+from duijie.sharing import tokens_of
+
+USUAL = "正常"
 
 app = typer.Typer(no_args_is_help=True)
 connectors = typer.Typer(no_args_is_help=True)
@@ -19,7 +27,8 @@ connectors = typer.Typer(no_args_is_help=True)
 @app.command("list")
 @told
 def list_all(as_json: AsJson = False) -> None:
-    """Every connection that the environment and the connections file name; secrets stay masked."""
+    """Every connection that the environment and the connections file name, and how it is; secrets stay masked."""
+    states = lines.all_states(Journal.open())
     rows = [
         {
             "连接": one.conn_id,
@@ -27,10 +36,50 @@ def list_all(as_json: AsJson = False) -> None:
             "地址": one.host,
             "账号": one.login,
             "密钥": MASK if one.password else "",
+            "状态": _how(one.conn_id, states),
         }
         for one in list_connections()
     ]
     show(rows, as_json, "连接")
+
+
+def _how(conn_id: str, states: Mapping[str, State]) -> str:
+    """The connection's state, and what its parts have of their own."""
+    named = {name: state for name, state in states.items() if name == conn_id or name.startswith(f"{conn_id}:")}
+    told = {name.removeprefix(conn_id).removeprefix(":"): _words(state) for name, state in named.items()}
+    return "; ".join(f"{part} {words}".strip() for part, words in told.items() if words != USUAL) or USUAL
+
+
+def _words(state: State) -> str:
+    if state.disabled:
+        return f"已停用: {state.disabled}"
+    rest = state.rests_until - time.time()
+    if state.pauses:
+        return f"没有应答, {max(rest, 0):.0f} 秒后再试"
+    return f"按对方要求暂停 {rest:.0f} 秒" if rest > 0 else USUAL
+
+
+@app.command()
+@told
+def enable(
+    conn_id: Annotated[str, typer.Argument(help="The connection's id, or connection:shop.")],
+    who: Annotated[str, typer.Option("--who", help="Who says so; your login by default.")] = "",
+) -> None:
+    """Put a connection back into use after its key was mended; its waiting documents go on by themselves."""
+    changed = lines.enable(Journal.open(), conn_id, who or getpass.getuser())
+    typer.echo(f"连接 {conn_id} 已恢复使用" if changed else f"连接 {conn_id} 本来就在使用中")
+
+
+@app.command()
+@told
+def disable(
+    conn_id: Annotated[str, typer.Argument(help="The connection's id.")],
+    why: Annotated[str, typer.Option("--why", help="The reason, which everybody will see.")],
+    who: Annotated[str, typer.Option("--who", help="Who says so; your login by default.")] = "",
+) -> None:
+    """Take a connection out of use: no worker calls it any more, its documents wait."""
+    lines.disable(Journal.open(), conn_id, who or getpass.getuser(), why)
+    typer.echo(f"连接 {conn_id} 已停用, 恢复请执行 duijie connection enable {conn_id}")
 
 
 @app.command()
@@ -40,7 +89,7 @@ def test(
     as_json: AsJson = False,
 ) -> None:
     """Log in and say what works."""
-    connector = open_connection(find_connection(conn_id), Services.default())
+    connector = open_connection(find_connection(conn_id), Services(tokens_of(Journal.open())))
     show([{"检查": what, "结果": how} for what, how in connector.check()], as_json, f"连接 {conn_id}")
 
 

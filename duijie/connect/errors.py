@@ -6,6 +6,7 @@
     ├── Terminal                      trying again cannot help
     │   ├── ConfigError      config   a setting or a file is wrong
     │   │   ├── CredentialError       the system refused the key or password
+    │   │   │   └── Disabled          it did so three times: nothing is sent until a person says so
     │   │   ├── MappingError          a mapping file is wrong (file:line:column)
     │   │   └── ConnectorFault        a connector's own program failed
     │   ├── DataError        data     this one record is wrong
@@ -16,6 +17,7 @@
     │   └── VendorRejected   vendor   the system said no, for a reason a person must settle
     ├── Transient                     certainly not carried out; trying again may help
     │   ├── RateLimited      vendor   wait `retry_after` seconds
+    │   │   └── LineDown     network  the system has not answered for a while; it is left alone for `retry_after`
     │   ├── VendorBusy       vendor
     │   ├── TokenExpired     config   refresh, then try again
     │   ├── NotSent          network  the call never left
@@ -42,10 +44,12 @@ __all__ = [
     "ConnectorFault",
     "CredentialError",
     "DataError",
+    "Disabled",
     "DuijieError",
     "Forged",
     "InvalidDocument",
     "JournalBusy",
+    "LineDown",
     "MalformedMessage",
     "MappingError",
     "NotSent",
@@ -95,6 +99,19 @@ class ConfigError(Terminal):
 
 class CredentialError(ConfigError):
     """The system refused our credentials."""
+
+
+class Disabled(CredentialError):
+    """The connection is out of use: the system refused our key three times, or a person switched it off."""
+
+    def __init__(self, conn_id: str, why: str) -> None:
+        super().__init__(
+            f"连接 {conn_id} 已停用 ({why}), 未发出任何请求; 请更新密钥或重新授权, "
+            f"用 duijie connection test {conn_id} 检查后执行 duijie connection enable {conn_id}",
+            en=f"connection {conn_id} is disabled; mend its key, then run duijie connection enable {conn_id}",
+            code="DISABLED",
+            where=conn_id,
+        )
 
 
 class MappingError(ConfigError):
@@ -175,6 +192,23 @@ class RateLimited(Transient):
     def __init__(self, zh: str, *, retry_after: float = 1.0, en: str = "", code: str = "", where: str = "") -> None:
         super().__init__(zh, en=en, code=code, where=where)
         self.retry_after = retry_after
+
+
+class LineDown(RateLimited):
+    """The connection rests: nobody calls it for so many seconds, then one call tries it."""
+
+    blame: ClassVar[Blame] = "network"
+
+    def __init__(self, conn_id: str, seconds: float, *, is_dead: bool) -> None:
+        zh = "多次没有应答, 已暂停" if is_dead else "要求稍候, 已暂停"
+        en = "has not answered and is left alone" if is_dead else "asked us to wait"
+        super().__init__(
+            f"连接 {conn_id} {zh}, {seconds:.0f} 秒后自动重试; 若持续请检查网络与对方系统",
+            en=f"connection {conn_id} {en} for {seconds:.0f} s",
+            code="LINE",
+            where=conn_id,
+            retry_after=max(seconds, 0.1),
+        )
 
 
 class VendorBusy(Transient):

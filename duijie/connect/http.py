@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,8 +23,8 @@ from requests.utils import get_environ_proxies
 
 from duijie import codec
 from duijie.connect import leave
+from duijie.connect.budget import RateBudget
 from duijie.connect.errors import AnswerLost, ConfigError, NotSent, RateLimited, VendorRejected
-from duijie.connect.services import RateBudget
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
@@ -160,7 +161,15 @@ def _checked(response: requests.Response) -> requests.Response:
 
 
 def _seconds(text: str | None) -> float:
-    return min(float(text), 60.0) if text and text.isdigit() else 1.0
+    """Retry-After (RFC 9110, 10.2.3): seconds, or the moment in a date."""
+    if not text:
+        return 1.0
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        return max(parsedate_to_datetime(text).timestamp() - time.time(), 1.0)
+    except ValueError:
+        return 1.0
 
 
 def read_json(response: requests.Response) -> Any:

@@ -10,9 +10,9 @@ from zeep.exceptions import Error as ZeepError
 from zeep.exceptions import Fault
 from zeep.transports import Transport
 
+from duijie.connect.budget import RateBudget
 from duijie.connect.errors import AnswerLost, NotSent, VendorRejected
 from duijie.connect.http import CONNECT_SECONDS, READ_SECONDS, never_left
-from duijie.connect.services import RateBudget
 
 
 class Soap:

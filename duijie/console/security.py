@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from duijie.connect.errors import ConfigError
-from duijie.connect.services import home, write_private
+from duijie.connect.home import home, write_private
 from duijie.console import users
 
 OPEN_PATHS = ("/login", "/healthz")

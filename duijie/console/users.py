@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from duijie import codec
 from duijie.connect.errors import ConfigError
-from duijie.connect.services import home, write_private
+from duijie.connect.home import home, write_private
 
 ROLES = ("engineer", "ops", "finance", "viewer")
 ACTING = ("engineer", "ops", "finance")

@@ -14,7 +14,7 @@ from duijie.alerts import standing
 from duijie.connect.errors import ConfigError
 from duijie.console.flows import readable
 from duijie.console.site import Site, tell
-from duijie.journal import views, work
+from duijie.journal import lines, views, work
 from duijie.replay import Released, Routes, preview_item, replay_item
 
 PER_PAGE = 50
@@ -87,6 +87,18 @@ def _acting(routes: APIRouter, site: Site) -> None:
     def close(request: Request, item_id: int, note: Annotated[str, Form()] = "") -> Response:
         who = request.state.user.display
         return _done(request, item_id, lambda: work.close(site.journal, item_id, who, note), "已关闭")
+
+    @routes.post("/work/{item_id}/enable")
+    def enable(request: Request, item_id: int) -> Response:
+        who = request.state.user.display
+
+        def act() -> str:
+            work.must_be_open(site.journal, item_id)
+            [item] = views.items(site.journal, item_id=item_id)
+            lines.enable(site.journal, item.subject, who)
+            return f"连接 {item.subject} 已恢复使用, 等待的单据自动继续"
+
+        return _done(request, item_id, act, "")
 
     @routes.post("/work/{item_id}/replay")
     def replay(request: Request, item_id: int) -> Response:

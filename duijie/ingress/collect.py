@@ -14,6 +14,7 @@ from duijie.connect.registry import open_connection
 from duijie.connect.services import Services
 from duijie.ingress.durable import in_turn, open_durable
 from duijie.journal import Journal, pushes, work
+from duijie.sharing import shared
 
 log = logging.getLogger(__name__)
 EVERY_SECONDS = 5.0
@@ -58,8 +59,9 @@ class Collector:
     def start(self) -> None:
         """One thread for each mailbox there is now; they end with the process or with stop()."""
         journal = self._open_journal()
+        services = shared(journal)
         for connection in self._connections():
-            if mailbox := mailbox_of(connection):
+            if mailbox := mailbox_of(connection, services):
                 arguments = (journal, connection.conn_id, mailbox)
                 threading.Thread(target=self._run, args=arguments, name="duijie-mailbox", daemon=True).start()
 
@@ -88,10 +90,10 @@ def look(journal: Journal, connection: str, mailbox: Mailbox) -> bool:
     return True
 
 
-def mailbox_of(connection: Connection) -> Mailbox | None:
+def mailbox_of(connection: Connection, services: Services) -> Mailbox | None:
     """The mailbox of a connection; None where its system has none, or the connection cannot be opened."""
     try:
-        connector = open_connection(connection, Services.default())
+        connector = open_connection(connection, services)
     except DuijieError as error:
         log.error("connection %s cannot be opened: %s", connection.conn_id, error)
         return None

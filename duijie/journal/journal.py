@@ -17,7 +17,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from duijie.connect.errors import ConfigError, JournalBusy
-from duijie.connect.services import home
+from duijie.connect.home import home
 from duijie.journal import schema
 
 BUSY_MILLISECONDS = 30_000

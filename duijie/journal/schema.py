@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from duijie.connect.errors import ConfigError, JournalBusy
-from duijie.connect.services import home
+from duijie.connect.home import home
 
 VERSION_TABLE = "duijie_version"
 ADVISORY_LOCK = 0x6475696A6965

@@ -45,7 +45,7 @@ NEXT_STEPS = {
     "invalid": "按原因更正源单据或映射, 然后重放",
     "rejected": "按对方给出的原因更正, 然后重放",
     "conflict": "目标系统中已有同号单据但金额不同, 请人工核对, 系统不会覆盖",
-    "credential": "更新该连接的密钥或重新授权, 然后点“恢复”",
+    "credential": "更新该连接的密钥或重新授权, 检查后点“恢复使用” (或执行 duijie connection enable)",
     "config": "按提示的文件与行号更正映射或配置",
     "invoice": "按原因更正抬头、税号或商品编码后重新申请",
 }
@@ -148,7 +148,8 @@ def open_item(
 
 
 def _tell(tx: Transaction, journal: Journal, item_id: int, row: Mapping[str, Any]) -> None:
-    title = f"{TITLES.get(row['kind'], row['kind'])} · 流程 {row['flow']}"
+    place = f"流程 {row['flow']}" if row["flow"] else f"连接 {row['subject']}"
+    title = f"{TITLES.get(row['kind'], row['kind'])} · {place}"
     level = LEVELS.get(row["kind"], "重要")
     said = {"cause": row["reason"], "item_id": item_id}
     raise_alert(tx, journal, f"work|{row['open_subject']}", level, title, row["next_step"], **said)

@@ -13,8 +13,8 @@ from sqlalchemy import Select, select
 
 from duijie.connect.connection import Connection, list_connections
 from duijie.connect.errors import ConfigError, DuijieError, JournalBusy
+from duijie.connect.home import home
 from duijie.connect.registry import plugin
-from duijie.connect.services import home
 from duijie.flow import Flow, Watch
 from duijie.journal import Journal, work
 from duijie.journal.tables import alert

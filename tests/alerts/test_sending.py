@@ -37,7 +37,7 @@ def test_a_message_says_what_holds_up_what_why_what_next_who_and_where(
         "**【紧急】授权失效 · 流程 orders**",
         "影响: 2 张单据, 金额 1,235.56 元, 11-23 12:00 起",
         "原因: 授权过期 (isv.session-expired)",
-        "建议: 更新该连接的密钥或重新授权, 然后点“恢复”",
+        "建议: 更新该连接的密钥或重新授权, 检查后点“恢复使用” (或执行 duijie connection enable)",
         "责任人: @张三",
         "编号: A20261123-0001",
         "[查看](https://duijie.example.com/alerts/1) [认领](https://duijie.example.com/work/1)",

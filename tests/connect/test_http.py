@@ -17,7 +17,8 @@ from duijie.connect.errors import AnswerLost, NotSent, RateLimited, TokenExpired
 from duijie.connect.http import Http, read_json
 from duijie.connect.protocol import Done, Incident, Later, Refused, Unknown
 from duijie.connect.retry import Retrier, side_by_side
-from duijie.connect.services import Services, Token, TokenStore
+from duijie.connect.services import Services
+from duijie.connect.tokens import Token, TokenStore
 from sandbox.serve import free_ports
 
 

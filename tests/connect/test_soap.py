@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from duijie.connect.errors import AnswerLost, NotSent, VendorRejected
-from duijie.connect.services import Services, TokenStore
+from duijie.connect.services import Services
 from duijie.connect.soap import Soap
+from duijie.connect.tokens import TokenStore
 from sandbox.serve import free_ports
 
 WSDL = """<?xml version="1.0" encoding="UTF-8"?>

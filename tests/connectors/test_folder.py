@@ -18,7 +18,7 @@ from duijie import codec
 from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError
 from duijie.connect.protocol import Done, Safety, Unknown, Window
-from duijie.connect.services import Services
+from duijie.connect.services import Services, file_tokens
 from duijie.engine import Engine
 from duijie.flow import load_flow
 from duijie.journal import Journal, documents
@@ -34,7 +34,7 @@ def connection(path: Path, **extra: Any) -> Connection:
 
 
 def opened(path: Path, **extra: Any) -> Folder:
-    return CONNECTOR.open(connection(path, **extra), Services.default(lambda incident: None))  # type: ignore[return-value]
+    return CONNECTOR.open(connection(path, **extra), Services(file_tokens()))  # type: ignore[return-value]
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from duijie import codec
 from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError, CredentialError
 from duijie.connect.protocol import Done, Incident, Refused, Safety, Unknown, Window
-from duijie.connect.services import Services, TokenStore
+from duijie.connect.services import Services
+from duijie.connect.tokens import TokenStore
 from duijie.mapping import StaticLookup, load_mapping, run_tests
 from sandbox.fxiaoke import SANDBOX, FxiaokeSandbox
 from sandbox.fxiaoke_objects import CONFIG, Code

@@ -21,7 +21,8 @@ from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import AlreadyThere, AnswerLost, ConfigError, CredentialError, NotSent, VendorRejected
 from duijie.connect.protocol import Done, Incident, Later, Refused, Safety, Unknown, Window
-from duijie.connect.services import Services, TokenStore
+from duijie.connect.services import Services
+from duijie.connect.tokens import TokenStore
 from duijie.derive import invoices
 from duijie.mapping import StaticLookup, load_mapping, run_tests
 from duijie.schemas import check

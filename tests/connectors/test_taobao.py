@@ -20,7 +20,8 @@ from duijie import codec
 from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError, CredentialError, RateLimited
 from duijie.connect.protocol import Done, Incident, Refused, Safety, Unknown, Window
-from duijie.connect.services import Services, TokenStore
+from duijie.connect.services import Services
+from duijie.connect.tokens import TokenStore
 from duijie.mapping import load_mapping, run_tests
 from sandbox.serve import Running
 from sandbox.store import Store

@@ -26,7 +26,8 @@ from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError, CredentialError, VendorRejected
 from duijie.connect.protocol import Done, Found, Incident, Later, Outcome, Refused, Unknown, Window
 from duijie.connect.retry import Retrier
-from duijie.connect.services import Services, Token, TokenStore
+from duijie.connect.services import Services
+from duijie.connect.tokens import Token, TokenStore
 from duijie.derive.vouchers import load_rules
 from duijie.derive.vouchers import voucher as day_voucher
 from duijie.mapping import StaticLookup, load_mapping, run_tests

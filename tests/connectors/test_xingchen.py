@@ -31,7 +31,8 @@ from duijie.connect.errors import (
     VendorRejected,
 )
 from duijie.connect.protocol import Done, Incident, Refused, Unknown, Window
-from duijie.connect.services import Services, TokenStore
+from duijie.connect.services import Services
+from duijie.connect.tokens import TokenStore
 from duijie.mapping import StaticLookup, load_mapping, run_tests
 from duijie.schemas import check
 from sandbox.kit import Fault

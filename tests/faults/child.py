@@ -140,7 +140,7 @@ def live(order: Order) -> int:
     """
     from tests.faults import mutants  # noqa: PLC0415
 
-    os.environ["DUIJIE_HOME"] = order.home
+    os.environ |= {"DUIJIE_HOME": order.home, "DUIJIE_LIMITS": "memory://"}
     if not order.real_time:
         Clock(order.ahead).install()
     taps = Taps(Point(*order.fatal) if order.fatal else None)

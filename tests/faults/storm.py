@@ -32,7 +32,8 @@ from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Page, Safety, Sink, Stream, Window
 from duijie.connect.registry import open_connection
-from duijie.connect.services import Services, TokenStore
+from duijie.connect.services import Services
+from duijie.connect.tokens import TokenStore
 from duijie.engine import ROOT, Engine
 from duijie.flow import Alert, Flow, Reconcile, load_flows
 from duijie.journal import Journal, codes, inbox

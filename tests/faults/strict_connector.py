@@ -15,7 +15,7 @@ from duijie.connect.errors import AlreadyThere, VendorRejected
 from duijie.connect.http import Http, read_json
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Page, Plugin, Safety, Setting, Sink, Spec, Stream
 from duijie.connect.protocol import Window as _Window
-from duijie.connect.retry import Retrier, side_by_side
+from duijie.connect.retry import side_by_side
 from duijie.connect.services import Services
 
 SPEC = Spec("strict", "严格目标", "测试用", (Setting("host", "地址", "host"),), "1000000/second", "1", "tests/faults")
@@ -29,7 +29,7 @@ class Client:
         self._http = Http(services.budget(connection.conn_id, str(connection.extra.get("rate", SPEC.rate))))
         self._base = connection.base_url
         self.size = int(connection.extra.get("size", 3))
-        self.retrier = Retrier(connection.conn_id, lambda: None, services.observe)
+        self.retrier = services.retrier(connection.conn_id)
 
     def call(
         self, method: str, path: str, body: Record | None = None, headers: Mapping[str, str] | None = None

@@ -23,7 +23,8 @@ from cryptography.x509.oid import NameOID
 from duijie.connect import http
 from duijie.connect.errors import AnswerLost, NotSent
 from duijie.connect.http import Http
-from duijie.connect.services import Services, TokenStore
+from duijie.connect.services import Services
+from duijie.connect.tokens import TokenStore
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 Behaviour = Callable[[socket.socket], None]

@@ -17,7 +17,8 @@ from duijie.connect.connection import Connection
 from duijie.connect.errors import AnswerLost
 from duijie.connect.hooks import Mailed, Push, Pushed
 from duijie.connect.protocol import Connector, Done, Page, Window
-from duijie.connect.services import Services, TokenStore
+from duijie.connect.services import Services
+from duijie.connect.tokens import TokenStore
 from duijie.engine import Engine
 from duijie.flow import Flow, Poll, Pull
 from duijie.ingress import Ingress, Limits

@@ -47,6 +47,7 @@ from duijie.parcels import (
     withdrawn,
     worn_out,
 )  # fmt: skip
+from duijie.shift import Shift
 
 Counts = Counter[str]
 Write = Callable[[Sequence[Record]], Sequence[Outcome]]
@@ -57,7 +58,14 @@ class Delivering:
     """Drains one route: one entity into one sink."""
 
     def __init__(
-        self, journal: Journal, flow: str, step: Deliver, sink: Sink, mapping: Mapping, lookup: Lookup
+        self,
+        journal: Journal,
+        flow: str,
+        step: Deliver,
+        sink: Sink,
+        mapping: Mapping,
+        lookup: Lookup,
+        shift: Shift | None = None,
     ) -> None:
         self._journal = journal
         self._flow = flow
@@ -66,6 +74,7 @@ class Delivering:
         self._name = f"{step.connection}/{step.sink}"
         self._mapping = mapping
         self._lookup = lookup
+        self._shift = shift or Shift()
         self._keeper = Keeper(journal)
         self._is_restored = upkeep.is_restored(journal)
 
@@ -76,23 +85,28 @@ class Delivering:
         deadline = time.monotonic() + LINGER_SECONDS
         while counts_of_round := self._drain():
             counts += counts_of_round
+            if self._shift.is_over():
+                break
             self._wait_until_due(deadline)
         return counts
 
     def _drain(self) -> Counts:
         counts: Counts = Counter()
         for states in (("unknown",), ("pending",)):
-            while batch := deliveries.claim(self._journal, self._name, states, self._step.batch):
+            while not self._shift.is_over() and (batch := self._claim(states)):
                 with self._keeper.keeping([one.claim for one in batch]):
                     counts += self._batch(batch)
         return counts
+
+    def _claim(self, states: Sequence[str]) -> Sequence[Delivery]:
+        return deliveries.claim(self._journal, self._name, states, self._step.batch)
 
     def _wait_until_due(self, deadline: float) -> None:
         """Linger for what is due soon, so that a lost answer is settled by the run that lost it."""
         due = deliveries.next_due(self._journal, self._name)
         seconds = (due - self._journal.now()).total_seconds() if due else 0.0
         if 0.0 < seconds < deadline - time.monotonic():
-            time.sleep(seconds)
+            self._shift.linger(seconds)
 
     def _plan(self) -> int:
         return sum(map(self._plan_batch, planning.fresh(self._journal, self._step.entity, self._name)))

@@ -16,12 +16,13 @@ ORDER = [  # each room may import those before it, never those after it
     {"codec", "connect", "difference", "people"},
     {"schemas"},
     {"mapping", "journal", "flow"},
-    {"leases", "parcels", "runtime"},
+    {"leases", "parcels", "runtime", "sharing", "shift"},
     {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes", "provenance", "ingress"}
     | {"watch", "keep"},
     {"masking", "places", "yamltests"},
     {"recording"},
     {"engine"},
+    {"worker"},
     {"console", "airflow", "cli", "demo"},
 ]
 PURE = ["mapping", "derive"]

@@ -23,6 +23,7 @@ from duijie.cli import (
     replay,
     watch,
     work,
+    worker,
 )
 from duijie.cli.output import told
 from duijie.cli.preview import preview
@@ -55,6 +56,7 @@ app.add_typer(console_app, name="console", help="The web console.")
 app.command("replay")(replay.replay)
 app.command("watch")(watch.watch)
 app.command("explain")(explain.explain)
+app.command("worker")(worker.worker)
 
 
 def _print_version(wanted: bool) -> None:

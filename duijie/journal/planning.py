@@ -41,6 +41,12 @@ def fresh(journal: Journal, entity: str, sink: str) -> Iterator[list[Document]]:
     _keep(journal, {"sink": sink, "entity": entity}, values)
 
 
+def has_fresh(journal: Journal, entity: str, sink: str) -> bool:
+    """Whether a document of an entity has come that has no row for this sink."""
+    mark = _mark(journal, entity, sink)
+    return bool(unplanned(journal, entity, sink, mark.upto if mark else 0, 1))
+
+
 def unplanned(journal: Journal, entity: str, sink: str, after: int = 0, limit: int | None = None) -> list[Document]:
     """Current documents of an entity, later than an id, that have no row for this sink."""
     has_row = exists().where(delivery.c.document_id == document.c.id, delivery.c.sink == sink)

@@ -104,8 +104,7 @@ class Worker:
             return False
         journal = self._engine.journal
         try:
-            due = deliveries.next_due(journal, route.sink)
-            is_due = due is not None and due <= journal.now()
+            is_due = deliveries.has_work(journal, route.sink)
             return is_due or planning.has_fresh(journal, route.step.entity, route.sink)
         except DuijieError as error:
             self._failed(route, error)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from threading import Thread
@@ -22,7 +23,7 @@ from duijie.connect.errors import NotSent
 from duijie.connect.protocol import Outcome, Safety, Sink
 from duijie.engine import Engine
 from duijie.flow import Flow, load_flow
-from duijie.journal import Journal, codes, documents, lines
+from duijie.journal import Journal, codes, deliveries, documents, lines, planning
 from duijie.journal.tables import alert, delivery, run
 from duijie.shift import Turn
 from duijie.worker import Worker, routes_of
@@ -193,3 +194,21 @@ def test_the_command_says_what_it_serves_and_ends_on_sigterm(kept: Journal, tmp_
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE) == 0
     assert "已停止" in process.stdout.read()
+
+
+def test_what_a_dead_worker_held_is_taken_over_when_its_lease_has_run_out(
+    kept: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders(kept, 5)
+    target = Target(Safety.NATURAL_KEY)
+    late = worker(kept, tmp_path, {"fast": target}, Turn(1.0), [])
+    dead = Journal(kept.engine)
+    fresh = planning.unplanned(kept, "sales_order", "fast/order")
+    planning.plan(kept, "orders", "fast/order", [(one, 0) for one in fresh])
+    assert len(deliveries.claim(dead, "fast/order", ("pending",), 5)) == 5
+    late.run_once()
+    assert states(kept) == {("fast", "claimed"): 5}
+    ahead = datetime.now(UTC) + deliveries.LEASE * 2
+    monkeypatch.setattr(kept, "now", lambda: ahead)
+    worker(kept, tmp_path, {"fast": target}, Turn(1.0), []).run_once()
+    assert states(kept) == {("fast", "done"): 5}

@@ -228,6 +228,15 @@ def next_due(journal: Journal, sink: str) -> datetime | None:
     return due
 
 
+def has_work(journal: Journal, sink: str) -> bool:
+    """Whether a row of a sink may be claimed now, or taken over from a worker whose lease ran out."""
+    now = journal.now()
+    due = delivery.c.state.in_(("pending", "unknown")) & (delivery.c.due_at <= now)
+    left = delivery.c.state.in_(("claimed", "sent")) & (delivery.c.lease_until < now)
+    with journal.reading() as tx:
+        return bool(tx.execute(select(exists().where(delivery.c.sink == sink, due | left))).scalar_one())
+
+
 def release(journal: Journal, ids: Iterable[int], why: str, by: str = "") -> int:
     """Send blocked, rejected or cancelled rows round again: their cause was removed, `by` whom where it is a person."""
     with journal.writing() as tx:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from datetime import datetime
 
 from sqlalchemy import Engine, create_engine, func, select
 
@@ -11,6 +13,7 @@ from duijie.journal.deliveries import ALLOWED
 from duijie.journal.tables import delivery, delivery_event, document, message, work_item
 from tests.faults.scenes import Truth
 
+LEASE_ENDED = "工作进程中断, 租约到期"
 RESTLESS = ("pending", "claimed", "sent", "unknown")
 
 
@@ -66,6 +69,37 @@ def restless(engine: Engine) -> int:
     query = select(func.count()).select_from(delivery).where(delivery.c.state.in_(RESTLESS))
     with engine.connect() as tx:
         return int(tx.execute(query).scalar_one())
+
+
+def states(engine: Engine) -> Counter[str]:
+    """How many deliveries are in each state."""
+    query = select(delivery.c.state, func.count()).group_by(delivery.c.state)
+    with engine.connect() as tx:
+        return Counter({state: number for state, number in tx.execute(query)})
+
+
+def interlopers(engine: Engine, lease: float) -> Iterator[str]:
+    """Deliveries that a worker moved while another held them, or took over before that one's lease could have ended."""
+    query = select(delivery_event).order_by(delivery_event.c.id)
+    holders: dict[int, tuple[str, datetime]] = {}
+    with engine.connect() as tx:
+        for one in tx.execute(query):
+            holder, since = holders.get(one.delivery_id, ("", one.at))
+            if one.before in ("claimed", "sent") and one.who != holder:
+                if one.why != LEASE_ENDED:
+                    yield f"delivery {one.delivery_id}: {one.who} moved what {holder} held ({one.before} → {one.after})"
+                elif (one.at - since).total_seconds() < lease:
+                    yield f"delivery {one.delivery_id}: taken from {holder} after {one.at - since}"
+            if one.after == "claimed":
+                holders[one.delivery_id] = (one.who, one.at)
+
+
+def taken_over(engine: Engine) -> tuple[int, int]:
+    """How many deliveries of dead workers were taken over, and how many of these had been sent and were asked for."""
+    query = select(delivery_event.c.before, func.count()).where(delivery_event.c.why == LEASE_ENDED)
+    with engine.connect() as tx:
+        found = {before: number for before, number in tx.execute(query.group_by(delivery_event.c.before))}
+    return sum(found.values()), found.get("sent", 0)
 
 
 def broken_history(engine: Engine) -> Iterator[str]:

@@ -60,7 +60,26 @@ MUTANTS: dict[str, Callable[[], None]] = {
 }
 
 
+def _any_lease_has_ended() -> None:
+    """Whoever looks for dead workers takes the living for dead."""
+    from sqlalchemy import update  # noqa: PLC0415
+
+    from duijie.journal import deliveries  # noqa: PLC0415
+    from duijie.journal.tables import delivery  # noqa: PLC0415
+
+    def recover(tx: Any, journal: Any, sink: str, before: str, was_sent: bool, after: str) -> int:
+        dead = update(delivery).where(delivery.c.sink == sink, delivery.c.state == before)
+        dead = dead.where((delivery.c.attempts > 0) == was_sent)
+        change = deliveries.Change(after, "工作进程中断, 租约到期")
+        return int(tx.execute(dead.values(**deliveries._values(journal, change))).rowcount)
+
+    deliveries._recover = recover
+
+
+OF_LOAD: dict[str, Callable[[], None]] = {"any lease has ended": _any_lease_has_ended}
+
+
 def install(name: str) -> None:
     """Break this process; "" leaves it whole."""
     if name:
-        MUTANTS[name]()
+        (MUTANTS | OF_LOAD)[name]()

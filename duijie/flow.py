@@ -22,11 +22,17 @@ Natural = Annotated[int, msgspec.Meta(ge=0)]
 WITHDRAWN = ("void", "draft")  # approval of a document that does not count: 作废, 反审核
 
 
+def withdrawn(document: Mapping[str, Any]) -> bool:
+    """Whether its source has made a document void, or un-audited it."""
+    return document.get("approval") in WITHDRAWN
+
+
 class Pull(msgspec.Struct, tag_field="verb", tag="pull", forbid_unknown_fields=True, frozen=True):
     """Read a stream into the inbox and map it to documents (docs/cursors.md). `until` bounds a closed period.
 
     Windows end `lag_seconds` behind now and begin `overlap_minutes` before the cursor: together they are how late a
     record may come to light at its source. `window_minutes`: the longest window; 0 is the stream's own, at most a day.
+    `sweep_days`: what was read so many days ago at most is asked for once a day; 0 never. What is gone becomes void.
     """
 
     name: str
@@ -38,6 +44,7 @@ class Pull(msgspec.Struct, tag_field="verb", tag="pull", forbid_unknown_fields=T
     window_minutes: Natural = 0
     overlap_minutes: Natural = 5
     lag_seconds: Natural = 0
+    sweep_days: Natural = 0
     settings: dict[str, Any] = {}
 
     @property
@@ -99,7 +106,7 @@ class Deliver(msgspec.Struct, tag_field="verb", tag="deliver", forbid_unknown_fi
     def withdraws(self, document: Mapping[str, Any]) -> bool:
         """Whether its source has withdrawn this document."""
         named = any(document.get(field) in values for field, values in self.reverse.items())
-        return named or document.get("approval") in WITHDRAWN
+        return named or withdrawn(document)
 
     def wants(self, document: Mapping[str, Any]) -> bool:
         """Whether the sink must have this document."""

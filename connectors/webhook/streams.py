@@ -10,7 +10,7 @@ import msgspec
 from duijie import codec
 from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError
-from duijie.connect.protocol import Page, Window
+from duijie.connect.protocol import Page, Traits, Window
 
 
 class Named(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -22,6 +22,8 @@ class Named(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 class PushedStream:
     """A stream that fills by pushes alone."""
+
+    traits = Traits(answers_keys=False)
 
     def __init__(self, name: str, entity: str, key: str) -> None:
         self.name, self.entity, self.key = name, entity, key

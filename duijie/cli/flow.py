@@ -10,7 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from duijie.cli.output import AsJson, console, errors, show, told
 from duijie.connect.errors import ConfigError, DuijieError
-from duijie.flow import Flow, load_flow, load_flows
+from duijie.flow import Flow, Pull, load_flow, load_flows
 
 app = typer.Typer(no_args_is_help=True)
 Folder = Annotated[Path, typer.Option("--flows", help="The folder of flow files.")]
@@ -38,13 +38,17 @@ def list_flows(flows: Folder = DEFAULT, as_json: AsJson = False) -> None:
 def check(flows: Folder = DEFAULT, as_json: AsJson = False) -> None:
     """Read every flow file and every mapping that it names; exit 1 when one is wrong."""
     from duijie.mapping import load_mapping  # noqa: PLC0415
+    from duijie.pull.refinery import entities_of  # noqa: PLC0415
+    from duijie.pull.sweep import must_sweep  # noqa: PLC0415
 
     rows = []
     for path in sorted(flows.glob("*.yaml")):
         try:
             for step in load_flow(path).steps:
-                if mapping := getattr(step, "mapping", ""):
-                    load_mapping(Path("mappings") / f"{mapping}.yaml")
+                if name := getattr(step, "mapping", ""):
+                    mapping = load_mapping(Path("mappings") / f"{name}.yaml")
+                    if isinstance(step, Pull) and step.sweep_days:
+                        must_sweep(step, entities_of(mapping, str(mapping.target.get("entity", ""))))
             rows.append({"文件": str(path), "结果": "正确", "原因": ""})
         except DuijieError as error:
             rows.append({"文件": str(path), "结果": "有误", "原因": error.zh})

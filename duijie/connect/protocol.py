@@ -60,11 +60,13 @@ class Traits:
 
     `longest`: the longest window the vendor answers. `resolution`: of the times it keeps; the edges of windows lie on
     it. `shifts`: pages may shift under our hands and nothing tells, so a window is read until two readings are alike.
+    `answers_keys`: `Window.keys` brings exactly what is there under these keys; what it does not bring is gone.
     """
 
     longest: timedelta | None = None
     resolution: timedelta = timedelta(seconds=1)
     shifts: bool = False
+    answers_keys: bool = True
 
 
 USUAL = Traits()

@@ -81,6 +81,7 @@ KINDS = {
     "credential": "授权失效",
     "config": "配置有误",
     "invoice": "开票校验",
+    "vanished": "成批消失",
 }
 SYSTEMS = {
     "taobao": "淘宝",

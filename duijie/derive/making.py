@@ -16,7 +16,7 @@ from sqlalchemy import Connection as Transaction
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, InvalidDocument
 from duijie.derive import invoices, parties, stock, vouchers
-from duijie.flow import Derive
+from duijie.flow import Derive, withdrawn
 from duijie.journal import Journal, deliveries, documents, work
 from duijie.journal.documents import Document
 from duijie.journal.work import Finding
@@ -36,8 +36,11 @@ class Making:
     rules: Path
 
     def unused(self, rule: str, entity: str) -> list[Document]:
-        """Documents the rule has not used, restricted as the step asks (`delivered_to`, `after`)."""
-        fresh = documents.not_yet_derived(self.journal, rule, entity)
+        """Documents the rule has not used, restricted as the step asks (`delivered_to`, `after`).
+
+        What its source has withdrawn is not among them.
+        """
+        fresh = [one for one in documents.not_yet_derived(self.journal, rule, entity) if not withdrawn(one.body)]
         if self.step.delivered_to:
             delivered = {key for key, _ in deliveries.keys_done(self.journal, self.step.delivered_to)}
             fresh = [one for one in fresh if one.key in delivered]

@@ -38,6 +38,7 @@ OWNERS = {
     "credential": "运维",
     "config": "工程师",
     "invoice": "开票员",
+    "vanished": "运维",
 }
 NEXT_STEPS = {
     "unmapped": "在商品档案或对照表中补上该编码, 然后点“重放”: 所有等待的单据一次放行",
@@ -48,6 +49,7 @@ NEXT_STEPS = {
     "credential": "更新该连接的密钥或重新授权, 检查后点“恢复使用” (或执行 duijie connection enable)",
     "config": "按提示的文件与行号更正映射或配置",
     "invoice": "按原因更正抬头、税号或商品编码后重新申请",
+    "vanished": "检查该连接的账号、店铺授权与查询权限是否变更, 恢复后自动继续; 若确实成批删除, 请在目标系统逐张作废",
 }
 PASSED = "重放后全部通过"
 TITLES = {
@@ -59,6 +61,7 @@ TITLES = {
     "credential": "授权失效",
     "config": "配置有误, 流程停下",
     "invoice": "开票校验不通过",
+    "vanished": "来源记录成批消失, 未作废",
 }
 LEVELS = {"credential": "紧急"}
 ADD_A_ROW = "在“对照”页 (或 duijie code set) 补上该编码: 所有等待的单据一次放行, 该流程下次运行时处理"
@@ -234,6 +237,12 @@ def close_items(tx: Transaction, journal: Journal, ids: Sequence[int], who: str,
         mine = update(work_item).where(work_item.c.id == row.id)
         tx.execute(mine.values(**done, closed_by=who[:80], resolution=resolution))
     return len(rows)
+
+
+def close_subject(tx: Transaction, journal: Journal, kind: str, subject: str, resolution: str) -> None:
+    """Close the open item of a subject, where there is one: its cause is over."""
+    query = select(work_item.c.id).where(work_item.c.open_subject == f"{kind}|{subject[:300]}")
+    close_items(tx, journal, list(tx.execute(query).scalars()), "duijie", resolution)
 
 
 def release_records(

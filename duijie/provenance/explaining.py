@@ -16,7 +16,7 @@ from duijie.codec import Record
 from duijie.connect.errors import ConfigError
 from duijie.difference import changes, told
 from duijie.flow import Deliver, Flow, Poll, Pull
-from duijie.journal import Journal
+from duijie.journal import Journal, tombstones
 from duijie.journal.codes import CHINA
 from duijie.journal.inbox import ARCHIVED
 from duijie.journal.lookup import day_of
@@ -156,6 +156,8 @@ class Explainer:
         body: Record = codec.decode(row.body)
         made, prefix = _made(used, row, lambda: used.mapping.run(record, lookup, settings))
         doubt = _doubt(body, made)
+        if made and tombstones.is_gone(record):
+            doubt = [f"{record[tombstones.GONE]['says']}, 因此 approval 为 void", *_doubt(body, _voided(made))]
         trail = located(used.mapping, record, lookup, settings)
         return Run(_of(row), given, body, used, trail, lookup, prefix, (*used.notes, *notes, *doubt), made)
 
@@ -268,6 +270,10 @@ def _doubt(body: Record, made: Record | None) -> list[str]:
         return ["注意: 这条报文现在不再生成此单据 (被 skip 或 when 去掉)"]
     found = list(changes(body, _as_kept(made)))
     return [f"注意: 重算结果与存档不同: {told(found)}"] if found else ["重算结果与存档一致"]
+
+
+def _voided(made: Record) -> Record:
+    return made | {"approval": tombstones.VOID}
 
 
 def _as_kept(value: Record) -> Record:

@@ -7,7 +7,7 @@ moved while it was read is read again; what comes twice is known by its hash.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -36,17 +36,22 @@ def read(journal: Journal, step: Pull, stream: Stream, now: datetime) -> Counts:
     """
     longest(step, traits_of(stream))
     counts: Counts = Counter()
+    each_part(step, stream, lambda source: _read_partition(journal, step, stream, source, now, counts))
+    return counts
+
+
+def each_part(step: Pull, stream: Stream, act: Callable[[Source], None]) -> None:
+    """Do it for every partition, whatever becomes of the others; all that failed are raised as one error."""
     failures: list[DuijieError] = []
     for part in shielded(step.connection, lambda: list(map(_part, stream.partitions()))):
         try:
-            _read_partition(journal, step, stream, Source(step.connection, step.stream, part), now, counts)
+            act(Source(step.connection, step.stream, part))
         except JournalBusy:
             raise
         except DuijieError as error:
             failures.append(in_part(error, part))
     if failures:
         raise together(failures)
-    return counts
 
 
 def _part(told: object) -> str:

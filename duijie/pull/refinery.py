@@ -12,7 +12,7 @@ from duijie import codec
 from duijie.codec import Record
 from duijie.connect import records
 from duijie.connect.errors import DataError, MalformedMessage, UnmappedCode
-from duijie.journal import Journal, documents, inbox, work
+from duijie.journal import Journal, documents, inbox, tombstones, work
 from duijie.journal.codes import CHINA
 from duijie.journal.inbox import Message, Source
 from duijie.journal.lookup import as_of
@@ -34,7 +34,7 @@ class Refinery:
 
     def __init__(self, journal: Journal, flow: str, entity: str, mapping: Mapping, lookup: Lookup) -> None:
         self._journal = journal
-        self._flow = flow
+        self.flow = flow
         self._entity = entity
         self._mapping = mapping
         self._lookup = lookup
@@ -42,6 +42,11 @@ class Refinery:
         self.older: list[Message] = []
         self.has_made = False
         self.stamp = f"{mapping.name}@{mapping.version}"
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """Every entity that the mapping makes: one, or those of its `emit`."""
+        return entities_of(self._mapping, self._entity)
 
     def run(self, source: Source, settings: Record) -> Counts:
         """Map everything that waits, in batches of one transaction each."""
@@ -70,6 +75,8 @@ class Refinery:
             lookup = as_of(self._lookup, message.received_at.astimezone(CHINA).date())
             given = settings | {"partition": message.part}
             made = [(name or self._entity, one) for name, one in self._mapping.documents(record, lookup, given)]
+            if tombstones.is_gone(record):
+                made = [(name, one | {"approval": tombstones.VOID}) for name, one in made if tombstones.can_void(name)]
             for entity, document in made:
                 check(entity, document)
         except DataError as error:
@@ -96,12 +103,12 @@ class Refinery:
         for (state, reason), ids in settled.items():
             inbox.settle(tx, ids, state, self.stamp, reason)
         keys = [key for key, last in passes.items() if last]
-        work.release_records(tx, self._journal, self._flow, self._entity, keys)
+        work.release_records(tx, self._journal, self.flow, self._entity, keys)
         return counts
 
     def _put(self, tx: Transaction, passed: Sequence[tuple[Message, Made]]) -> Counts:
         made = [
-            (message, documents.Made(entity, body, message.id, self.stamp, message.id in self._sure))
+            (message, documents.Made(entity, body, message.id, self.stamp, self._is_sure(message)))
             for message, result in passed
             for entity, body in result
         ]
@@ -110,11 +117,20 @@ class Refinery:
         self.has_made |= "new" in fates or "changed" in fates
         return Counter(COUNTED[fate] for fate in fates)
 
+    def _is_sure(self, message: Message) -> bool:
+        return message.id in self._sure or tombstones.marks(message.body)
+
     def _wait(self, tx: Transaction, source: Source, message: Message, error: DataError) -> tuple[str, str]:
         finding = work.finding_for(error, f"{self._entity}:{message.key}", source.connection)
         held = [(self._entity, message.key, _money_in(message))]
-        work.open_item(tx, self._journal, self._flow, finding, held)
+        work.open_item(tx, self._journal, self.flow, finding, held)
         return STATES.get(type(error), "invalid"), error.zh
+
+
+def entities_of(mapping: Mapping, entity: str) -> tuple[str, ...]:
+    """Every entity that a mapping makes: the one named, or those of its `emit`."""
+    parts = mapping.parts
+    return tuple(one.name for one in parts.fields.fields) if parts.emits else (entity,)
 
 
 def _money_in(message: Message) -> int:

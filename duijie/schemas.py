@@ -75,7 +75,11 @@ class Amounts:
         for name, inner in self.objects:
             if (found := value.get(name)) is not None and not inner.in_cents(found):
                 return False
-        return all(inner.in_cents(each) for name, inner in self.lists for each in value.get(name) or ())
+        for name, inner in self.lists:
+            for each in value.get(name) or ():
+                if not inner.in_cents(each):
+                    return False
+        return True
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from benchmarks.mapping.orders import orders
 def main(name: str) -> None:
     """Print the growth of the peak resident set as JSON."""
     records = orders(500)
-    before = _peak()
+    before = peak()
     contender = contenders.load(name)
     contender.sweep([contender.prepare(record) for record in records])
-    print(json.dumps({"mb": round((_peak() - before) / 1024, 1)}))
+    print(json.dumps({"mb": round((peak() - before) / 1024, 1)}))
 
 
-def _peak() -> int:
+def peak() -> int:
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
     return int(found[1]) if found else 0
 

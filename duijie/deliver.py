@@ -93,13 +93,14 @@ class Delivering:
     def _drain(self) -> Counts:
         counts: Counts = Counter()
         for states in (("unknown",), ("pending",)):
-            while not self._shift.is_over() and (batch := self._claim(states)):
-                with self._keeper.keeping([one.claim for one in batch]):
+            while not self._shift.is_over():
+                asked = time.time()
+                batch = deliveries.claim(self._journal, self._name, states, self._step.batch)
+                if not batch:
+                    break
+                with self._keeper.keeping([one.claim for one in batch], asked):
                     counts += self._batch(batch)
         return counts
-
-    def _claim(self, states: Sequence[str]) -> Sequence[Delivery]:
-        return deliveries.claim(self._journal, self._name, states, self._step.batch)
 
     def _wait_until_due(self, deadline: float) -> None:
         """Linger for what is due soon, so that a lost answer is settled by the run that lost it."""

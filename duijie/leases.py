@@ -21,9 +21,9 @@ class Keeper:
         self._until = 0.0
 
     @contextmanager
-    def keeping(self, claims: Sequence[Claim]) -> Iterator[None]:
-        """Hold claims that were taken just now."""
-        self._until = time.time() + LEASE.total_seconds()
+    def keeping(self, claims: Sequence[Claim], since: float) -> Iterator[None]:
+        """Hold claims. `since` (Unix seconds): when they were asked for; their lease counts from then."""
+        self._until = since + LEASE.total_seconds()
         over = Event()
         thread = Thread(target=self._renew, args=(claims, over), name="leases", daemon=True)
         thread.start()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -491,20 +492,37 @@ def test_an_earlier_version_let_go_late_never_overwrites_a_newer_one(kept: Journ
     assert target.calls.count("write") == 2
 
 
-def test_nothing_leaves_once_the_lease_is_about_to_run_out(kept: Journal, tmp_path: Path) -> None:
-    class Paused(Target):
-        def _write(self, payload: Record) -> Outcome:
-            try:
-                leave.ask("target")
-            except NotSent as error:
-                return outcome_of(error)
-            return super()._write(payload)
+class Paused(Target):
+    def _write(self, payload: Record) -> Outcome:
+        try:
+            leave.ask("target")
+        except NotSent as error:
+            return outcome_of(error)
+        return super()._write(payload)
 
+
+def test_nothing_leaves_once_the_lease_is_about_to_run_out(kept: Journal, tmp_path: Path) -> None:
     target = Paused(Safety.LOOKUP)
     orders(kept, "a")
     with pytest.MonkeyPatch.context() as slow:
         slow.setattr(leases, "LEASE", timedelta(seconds=1))
         slow.setattr(parcels, "LONGEST_PAUSE", 60.0)
+        run(kept, target, tmp_path)
+    assert (states(kept), target.held) == ({"a": "pending"}, [])
+
+
+def test_a_lease_counts_from_before_a_claim_that_takes_long(kept: Journal, tmp_path: Path) -> None:
+    def claim(*args: Any) -> list[deliveries.Delivery]:
+        rows = claimed(*args)
+        time.sleep(0.4)
+        return rows
+
+    target, claimed = Paused(Safety.LOOKUP), deliveries.claim
+    orders(kept, "a")
+    with pytest.MonkeyPatch.context() as slow:
+        slow.setattr(leases, "LEASE", timedelta(seconds=leave.LONGEST_CALL + 0.3))
+        slow.setattr(parcels, "LONGEST_PAUSE", 60.0)
+        slow.setattr(deliveries, "claim", claim)
         run(kept, target, tmp_path)
     assert (states(kept), target.held) == ({"a": "pending"}, [])
 

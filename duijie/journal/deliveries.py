@@ -118,7 +118,7 @@ def claim(journal: Journal, sink: str, states: Sequence[str], limit: int) -> lis
         taken = {"state": "claimed", "turn": delivery.c.turn + 1, "worker": journal.who, "lease_until": now + LEASE}
         mine = update(delivery).where(delivery.c.id.in_([row.id for row in rows]))
         if rows:
-            tx.execute(mine.values(**taken, **_signed(journal, "")))
+            tx.execute(mine.values(**taken, **_signed(journal, "") | {"changed_at": now}))
     return [
         Delivery(r.id, r.turn + 1, r.state, r.attempts, r.target_key, r.overtaken, found[r.document_id]) for r in rows
     ]

@@ -218,6 +218,13 @@ class TestDeliveries:
         ]
         assert {one.who for one in events} == {kept.who}
 
+    def test_a_claim_is_kept_under_the_moment_its_lease_counts_from(self, kept: Journal) -> None:
+        planned(kept, "a")
+        deliveries.claim(kept, SINK, ("pending",), 5)
+        with kept.reading() as tx:
+            [event] = tx.execute(select(delivery_event)).all()
+            assert event.at + deliveries.LEASE == tx.execute(select(delivery.c.lease_until)).scalar_one()
+
     def test_an_illegal_transition_is_refused(self, kept: Journal) -> None:
         planned(kept, "a")
         [row] = deliveries.claim(kept, SINK, ("pending",), 5)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
@@ -92,6 +92,27 @@ def interlopers(engine: Engine, lease: float) -> Iterator[str]:
                     yield f"delivery {one.delivery_id}: taken from {holder} after {one.at - since}"
             if one.after == "claimed":
                 holders[one.delivery_id] = (one.who, one.at)
+
+
+def strays(engine: Engine, asked: Mapping[tuple[str, str], Sequence[datetime]]) -> Iterator[str]:
+    """Writes that reached a target while the journal did not show their document as sent.
+
+    `asked`: by (sink, number) the moments at which the target was asked to make a document.
+    """
+    query = select(delivery.c.sink, delivery.c.target_key, *delivery_event.c["before", "after", "at"])
+    query = query.join(delivery_event, delivery_event.c.delivery_id == delivery.c.id).order_by(delivery_event.c.id)
+    begun: dict[tuple[str, str], datetime] = {}
+    sent: defaultdict[tuple[str, str], list[tuple[datetime, datetime]]] = defaultdict(list)
+    with engine.connect() as tx:
+        for sink, number, before, after, at in tx.execute(query):
+            if before == "sent":
+                sent[sink, number].append((begun[sink, number], at))
+            if after == "sent":
+                begun[sink, number] = at
+    for one, moments in asked.items():
+        for moment in moments:
+            if not any(first <= moment <= last for first, last in sent[one]):
+                yield f"{one} was written at {moment}, it was sent in {sent[one]}"
 
 
 def taken_over(engine: Engine) -> tuple[int, int]:

@@ -1,8 +1,14 @@
-"""One worker of the load proof, as a process: `duijie.worker.Worker` on a scene's mappings and the strict target."""
+"""The workers of the load proof: `duijie.worker.Worker` on a scene's mappings and the strict target.
+
+A warm parent forks one for every line it reads, so that the machine's cores do deliveries rather than imports, and
+answers with its process id. Workers live until they are killed.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
@@ -71,5 +77,18 @@ class Shift:
         Worker(engine, routes_of([flow_of("natural_key", "lookup", "token")]), turn, lambda *_: None).run()
 
 
+def main() -> None:
+    """Fork until there are no more lines."""
+    shift = Shift(**json.loads(sys.argv[1]))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the dead
+    for _ in sys.stdin:
+        child = os.fork()
+        if not child:
+            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+            shift.work()
+            return
+        print(child, flush=True)
+
+
 if __name__ == "__main__":
-    Shift(**json.loads(sys.argv[1])).work()
+    main()

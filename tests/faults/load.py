@@ -12,15 +12,17 @@ import argparse
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from subprocess import PIPE
 
 from sqlalchemy import Engine
 
@@ -47,6 +49,7 @@ class Told:
     unknown: int = 0
     wrong: int = 0
     double_claims: int = 0
+    stray_writes: int = 0
     kills: int = 0
     taken_over: int = 0
     asked_first: int = 0
@@ -55,8 +58,8 @@ class Told:
     @property
     def is_kept(self) -> bool:
         """Whether every promise was, and the proof had something to prove."""
-        broken = self.lost or self.doubled or self.unknown or self.wrong or self.double_claims
-        return not broken and self.kills > 0 and self.taken_over > 0
+        broken = (self.lost, self.doubled, self.unknown, self.wrong, self.double_claims, self.stray_writes)
+        return not any(broken) and self.kills > 0 and self.taken_over > 0
 
 
 class Gang:
@@ -66,34 +69,38 @@ class Gang:
         from tests.faults.strict_connector import install  # noqa: PLC0415
 
         paths = [install(folder / "site"), os.environ.get("PYTHONPATH", "")]
-        self._env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
-        self._shift = shift
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+        command = [sys.executable, "-m", "tests.faults.laden", json.dumps(asdict(shift))]
         self._log = (folder / "workers.log").open("ab")
-        self._processes = [self._start() for _ in range(number)]
+        self._parent = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=self._log, env=env)
+        self._workers = [self._start() for _ in range(number)]
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tests.faults.laden", json.dumps(asdict(self._shift))]
-        return subprocess.Popen(command, env=self._env, stdout=self._log, stderr=self._log)
+    def _start(self) -> int:
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        self._parent.stdin.write(b"\n")
+        self._parent.stdin.flush()
+        return int(self._parent.stdout.readline())
 
     def kill_some(self, dice: random.Random) -> int:
         """Kill a few in the middle of whatever they do, and start others."""
-        chosen = dice.sample(range(len(self._processes)), min(KILLED_AT_ONCE, len(self._processes)))
+        chosen = dice.sample(range(len(self._workers)), min(KILLED_AT_ONCE, len(self._workers)))
         for place in chosen:
-            self._processes[place].kill()
-            self._processes[place].wait()
-            self._processes[place] = self._start()
+            os.kill(self._workers[place], signal.SIGKILL)
+            self._workers[place] = self._start()
         return len(chosen)
 
     def must_live(self) -> None:
         """Raises AssertionError when a worker ended by itself."""
-        ended = [one.returncode for one in self._processes if one.poll() is not None]
+        ended = [one for one in self._workers if not Path(f"/proc/{one}").exists()]
         assert not ended, f"workers ended by themselves: {ended}; see {self._log.name}"
 
     def close(self) -> None:
         """End them all."""
-        for one in self._processes:
-            one.kill()
-            one.wait()
+        for one in self._workers:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+        self._parent.communicate()
         self._log.close()
 
 
@@ -169,6 +176,7 @@ def _judged(told: Told, systems: Systems, engine: Engine, shift: Shift) -> Told:
     told.unknown = judge.restless(engine)
     told.wrong += len(list(judge.broken_history(engine)))
     told.double_claims = sum(1 for _ in judge.interlopers(engine, shift.lease or LEASE.total_seconds()))
+    told.stray_writes = sum(1 for _ in judge.strays(engine, systems.held["strict"].asked))
     told.taken_over, told.asked_first = judge.taken_over(engine)
     engine.dispose()
     return told

@@ -2,13 +2,15 @@
 
 Four books, one per kind of sink: `natural_key` refuses a second document of a number, `lookup` takes it and holds two,
 `token` answers a repeated token with the first document, `absolute` overwrites a figure and remembers every one it was
-given. The same server is the source: it lists `bills`, and `/_change` makes them what they are in the second round.
+given. `asked` has every moment a document of a number was asked for, made or not. The same server is the source: it
+lists `bills`, and `/_change` makes them what they are in the second round.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +33,7 @@ class StrictSandbox(Sandbox):
         super().__init__(store, clock)
         self._numbers: dict[tuple[str, str], list[str]] = {}
         self._tokens: dict[str, str] = {}
+        self.asked: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
         self.rounds: list[list[Record]] = [[]]
         self.round = 0
 
@@ -74,6 +77,7 @@ class StrictSandbox(Sandbox):
 
     async def _create(self, request: Request) -> Response:
         kind, body = request.path_params["kind"], decode(await request.body())
+        self.asked[f"strict/{kind}", body["no"]].append(datetime.now(UTC))
         if body["customer"] == REFUSED or Decimal(body["amount"]) < 0:
             return json_response({"code": "E1", "text": f"客户 {body['customer']} 不存在"}, 422)
         alike = self.numbered(kind, body["no"])

@@ -108,21 +108,27 @@ def _upgrade_sqlite(engine: Engine) -> None:
 
 
 def _upgrade_postgres(engine: Engine) -> None:
-    until = time.monotonic() + PATIENCE_SECONDS
     with engine.connect() as connection:
-        connection.detach()  # closed in the end, with what was set and locked on it
-        while not _locked(connection):
-            _wait_or_give_up(until, None)
-            if not _is_behind(engine):
-                return
-        connection.execute(text(f"SET lock_timeout = '{TABLE_SECONDS}s'"))
-        connection.commit()
-        while _is_behind(engine):
-            try:
-                _run(connection)
-            except DBAPIError as error:
-                connection.rollback()
-                _wait_or_give_up(until, error)
+        try:
+            _upgrade_alone(engine, connection)
+        finally:
+            connection.invalidate()  # closed with what was set and locked on it
+
+
+def _upgrade_alone(engine: Engine, connection: Connection) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not _locked(connection):
+        _wait_or_give_up(until, None)
+        if not _is_behind(engine):
+            return
+    connection.execute(text(f"SET lock_timeout = '{TABLE_SECONDS}s'"))
+    connection.commit()
+    while _is_behind(engine):
+        try:
+            _run(connection)
+        except DBAPIError as error:
+            connection.rollback()
+            _wait_or_give_up(until, error)
 
 
 def _locked(connection: Connection) -> bool:

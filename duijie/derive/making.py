@@ -16,6 +16,7 @@ from sqlalchemy import Connection as Transaction
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, InvalidDocument
 from duijie.derive import invoices, parties, stock, vouchers
+from duijie.derive.reversals import voucher_reversals
 from duijie.flow import Derive, withdrawn
 from duijie.journal import Journal, deliveries, documents, work
 from duijie.journal.documents import Document
@@ -83,6 +84,7 @@ def make(journal: Journal, flow: str, step: Derive, mappings: Path) -> Counts:
     """Run one derive step. Raises ConfigError for an unknown kind or rule."""
     makers: Mapping[str, Callable[[Making], Counts]] = {
         "vouchers": _vouchers,
+        "voucher_reversals": voucher_reversals,
         "parties": _parties,
         "shop_stock": _shop_stock,
         "invoice_requests": _invoice_requests,

@@ -64,6 +64,23 @@ _HEADS = {
 }
 
 
+OF_REVERSAL = {
+    "key": ("{rule}_reversal:{所冲凭证}:{第几张}", ("key",)),
+    "rule": ("{rule}_reversal", ("rule",)),
+    "shop": ("shop", ("shop",)),
+    "customer": ("shop", ("shop",)),
+    "date": ("当天, 不早于所冲凭证", ("date",)),
+    "period": ("date 的年月", ("date",)),
+    "summary": ("冲销 {所冲凭证} {count}单", ("key",)),
+}
+
+
+def of_reversal(field: str, original: str) -> Reason:
+    """A field of a reversal that comes of the voucher it reverses."""
+    rule, names = OF_REVERSAL[field.rpartition(".")[2]]
+    return Reason(rule, vouchers.reversal, reads=tuple(Read("voucher", original, name) for name in names))
+
+
 def _of_voucher_line(name: str, line: Record, rule: VoucherRule, group: Sequence[Record]) -> Reason:
     found = into_line(rule, group, line)
     at = found[0].position if found else 0
@@ -218,4 +235,15 @@ def of_shop_stock(field: str, made: Record, listings: Sequence[Record], levels: 
     return Reason("max(0, sum(available)) - safety, 按店铺均分", stock.shop_figures, reads=tuple(reads))
 
 
-__all__ = ["Read", "Reason", "Red", "billable", "of_party", "of_red", "of_request", "of_shop_stock", "of_voucher"]
+__all__ = [
+    "Read",
+    "Reason",
+    "Red",
+    "billable",
+    "of_party",
+    "of_red",
+    "of_request",
+    "of_reversal",
+    "of_shop_stock",
+    "of_voucher",
+]

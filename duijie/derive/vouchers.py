@@ -23,6 +23,7 @@ from duijie.connect.errors import ConfigError, InvalidDocument
 from duijie.derive.rounding import split_tax
 
 ZERO = Decimal("0.00")
+REVERSAL = "_reversal"
 
 
 class Posting(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -96,20 +97,49 @@ def voucher(group: list[Record], rule: VoucherRule, issued: Mapping[str, int], n
     supplement = "补" if number > 1 else ""
     words = {"shop": names.get(shop, shop), "day": day[5:], "count": len(group)}
     summary = supplement + rule.summary.format(**words)
-    lines = _lines(rule, shop, group, summary)
+    head = {"key": f"{key}:{number}", "rule": rule.name, "shop": shop, "date": day}
+    return _voucher(head, group, rule, summary)
+
+
+def reversal_key(original: str, number: int) -> str:
+    """The key of a voucher's n-th reversal: sale:S01:2026-11-11:1 → sale_reversal:S01:2026-11-11:1:n."""
+    rule, _, rest = original.partition(":")
+    return f"{rule}{REVERSAL}:{rest}:{number}"
+
+
+def original_key(reversal: str) -> str:
+    """The key of the voucher that a reversal reverses."""
+    rule, _, rest = reversal.partition(":")
+    return f"{rule.removesuffix(REVERSAL)}:{rest.rpartition(':')[0]}"
+
+
+def reversal(original: Record, group: list[Record], rule: VoucherRule, number: int, day: str) -> Voucher:
+    """冲销: the red voucher that takes some documents of a posted voucher out again; its date is `day` at the earliest.
+
+    `group` holds them as they were posted. Raises InvalidDocument as `voucher` does.
+    """
+    head = {
+        "key": reversal_key(original["key"], number),
+        "rule": f"{rule.name}{REVERSAL}",
+        "shop": original["shop"],
+        "date": max(day, original["date"]),
+    }
+    summary = f"冲销 {original['key']} {len(group)}单"
+    return _voucher(head, group, msgspec.structs.replace(rule, sign=-rule.sign), summary)
+
+
+def _voucher(head: Record, group: list[Record], rule: VoucherRule, summary: str) -> Voucher:
+    lines = _lines(rule, head["shop"], group, summary)
     debit, credit = (sum((line[side] for line in lines), ZERO) for side in ("debit", "credit"))
     if debit != credit or len(lines) < 2:
         raise InvalidDocument(
-            f"凭证 {key}:{number} 不平: 借 {debit} 贷 {credit}; 请核对凭证规则 {rule.name} 与来源单据的金额",
-            en=f"voucher {key}:{number} does not balance: debit {debit}, credit {credit}",
-            where=key,
+            f"凭证 {head['key']} 不平: 借 {debit} 贷 {credit}; 请核对凭证规则 {rule.name} 与来源单据的金额",
+            en=f"voucher {head['key']} does not balance: debit {debit}, credit {credit}",
+            where=head["key"].rpartition(":")[0],
         )
     made: Record = {
-        "key": f"{key}:{number}",
-        "rule": rule.name,
-        "shop": shop,
-        "date": day,
-        "period": day[:4] + day[5:7],
+        **head,
+        "period": head["date"][:4] + head["date"][5:7],
         "word": rule.word,
         "summary": summary,
         "attachments": len(group),

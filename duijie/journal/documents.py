@@ -257,8 +257,12 @@ def mark_derived(tx: Transaction, rule: str, sources: Iterable[Document], result
 
 
 def derived_count(journal: Journal, rule: str) -> dict[str, int]:
-    """How many results a rule has made, by the group part of their keys (all but the supplement number)."""
-    query = select(derived.c.result_key).where(derived.c.rule == rule).distinct()
+    """How many results a rule has made, by the group part of their keys (all but the supplement number).
+
+    Those whose sources were put aside since (`reversals`) count too.
+    """
+    aside = derived.c.rule.startswith(f"{rule}:", autoescape=True)
+    query = select(derived.c.result_key).where((derived.c.rule == rule) | aside).distinct()
     counts: dict[str, int] = {}
     with journal.reading() as tx:
         for (key,) in tx.execute(query):

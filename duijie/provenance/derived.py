@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from sqlalchemy import Row as Found
 from sqlalchemy import select
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from duijie.provenance.explaining import Explainer
 
 FILES = {"invoice": "invoice.yaml", "red_invoice": "invoice.yaml", "sale": "voucher.yaml", "refund": "voucher.yaml"}
+FILES |= {f"{rule}{vouchers.REVERSAL}": "voucher.yaml" for rule in ("sale", "refund")}
 
 
 class Maker:
@@ -86,10 +88,22 @@ class Maker:
         return again[self._row.entity]() if self._row.entity in again else None
 
     def _voucher_again(self) -> Record:
+        if self._is_reversal:
+            return self._reversal_again()
         number = int(self._row.key.rpartition(":")[2]) - 1
         group = f"{self._rule}:{self._body['shop']}:{self._body['date']}"
         bodies = [one.body for one in self._sources]
         return vouchers.voucher(bodies, self._voucher_rule, {group: number}, self._shop_names()).document
+
+    @property
+    def _is_reversal(self) -> bool:
+        return self._rule.endswith(vouchers.REVERSAL)
+
+    def _reversal_again(self) -> Record:
+        original = self._held("voucher", vouchers.original_key(self._row.key))
+        bodies, number = [one.body for one in self._sources], int(self._row.key.rpartition(":")[2])
+        rule = vouchers.load_rules(self._folder / "voucher.yaml")[self._rule.removesuffix(vouchers.REVERSAL)]
+        return vouchers.reversal(original, bodies, rule, number, self._body["date"]).document
 
     def _shop_names(self) -> Mapping[str, str]:
         steps = [step for flow in self._explainer.flows.values() for step in flow.steps if isinstance(step, Derive)]
@@ -103,6 +117,8 @@ class Maker:
 
     def _reason(self, path: str) -> Reason:
         match self._row.entity:
+            case "voucher" if self._is_reversal and path.rpartition(".")[2] in origins.OF_REVERSAL:
+                return origins.of_reversal(path, vouchers.original_key(self._row.key))
             case "voucher":
                 return origins.of_voucher(path, self._body, self._voucher_rule, [one.body for one in self._sources])
             case "invoice_request":
@@ -120,7 +136,8 @@ class Maker:
         """The versions that the rule used, in the order of their keys."""
         query = select(document.c.id, document.c.entity, document.c.key, document.c.version, document.c.body)
         query = query.join(derived, derived.c.document_id == document.c.id)
-        query = query.where(derived.c.rule == self._rule, derived.c.result_key == self._row.key)
+        mine = (derived.c.rule == self._rule) | derived.c.rule.startswith(f"{self._rule}:", autoescape=True)
+        query = query.where(mine, derived.c.result_key == self._row.key)
         with self._explainer.journal.reading() as tx:
             found = [Document.of(row) for row in tx.execute(query.order_by(document.c.key))]
         if not found:
@@ -184,7 +201,8 @@ class Maker:
 
     @cached_property
     def _voucher_rule(self) -> vouchers.VoucherRule:
-        return vouchers.load_rules(self._folder / "voucher.yaml")[self._rule]
+        rule = vouchers.load_rules(self._folder / "voucher.yaml")[self._rule.removesuffix(vouchers.REVERSAL)]
+        return msgspec.structs.replace(rule, sign=-rule.sign) if self._is_reversal else rule
 
     @cached_property
     def _invoice_rules(self) -> invoices.InvoiceRules:

@@ -127,5 +127,5 @@ def test_a_buyer_of_many_orders_is_one_party(kept: Journal) -> None:
 
 
 def test_an_unknown_maker_names_those_there_are(kept: Journal) -> None:
-    with pytest.raises(ConfigError, match="vouchers, parties, shop_stock"):
+    with pytest.raises(ConfigError, match="vouchers, voucher_reversals, parties, shop_stock"):
         run(kept, Derive(name="d", make="voucher"))

@@ -463,3 +463,13 @@ def test_where_the_message_was_archived_is_said_instead_of_a_guess(world: Shippe
     with pytest.raises(ConfigError, match="was archived") as caught:
         explainer(world).document("sales_order", ORDER, "gross")
     assert "追溯到归档为止" in caught.value.zh
+
+
+def test_a_reversal_and_the_voucher_it_reverses_are_both_explained(world: Shipped, kept: Journal) -> None:
+    world.deliver("vouchers", "deliver_k3cloud")
+    [posted], [sold] = (list(documents.current(kept, entity)) for entity in ("voucher", "sales_order"))
+    with kept.writing() as tx:
+        documents.put(tx, kept, "sales_order", sold.body | {"approval": "void"}, (None, "test"))
+    assert world.derive("vouchers", "derive_reversals")["new_documents"] == 1
+    for key in (posted.key, vouchers.reversal_key(posted.key, 1)):
+        assert "重算结果与存档一致" in explainer(world).document("voucher", key).notes

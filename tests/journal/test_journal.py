@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from duijie.connect.errors import ConfigError, JournalBusy, UnmappedCode
 from duijie.journal import Journal, deliveries, documents, inbox, journal, planning, work
 from duijie.journal.deliveries import ALLOWED, Change
+from duijie.journal.documents import Made
 from duijie.journal.inbox import Source
 from duijie.journal.tables import DELIVERY_STATES, alert, delivery, delivery_event, message, work_item
 
@@ -224,6 +226,15 @@ class TestDeliveries:
         with kept.reading() as tx:
             [event] = tx.execute(select(delivery_event)).all()
             assert event.at + deliveries.LEASE == tx.execute(select(delivery.c.lease_until)).scalar_one()
+
+    def test_a_first_backlog_is_claimed_at_once(self, kept: Journal) -> None:
+        with kept.writing() as tx:
+            made = [Made("sales_order", order(f"{one}"), None, "test") for one in range(3000)]
+            documents.put_many(tx, kept, made)
+        planned(kept)
+        began = time.monotonic()
+        assert len(deliveries.claim(kept, SINK, ("pending",), 5)) == 5
+        assert time.monotonic() - began < 0.5
 
     def test_an_illegal_transition_is_refused(self, kept: Journal) -> None:
         planned(kept, "a")

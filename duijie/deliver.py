@@ -23,7 +23,15 @@ from sqlalchemy import Connection as Transaction
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect import answers
-from duijie.connect.errors import ConnectorFault, DataError, DuijieError, OutcomeUnknown, Terminal, Transient
+from duijie.connect.errors import (
+    ConfigError,
+    ConnectorFault,
+    DataError,
+    DuijieError,
+    OutcomeUnknown,
+    Terminal,
+    Transient,
+)
 from duijie.connect.protocol import Done, Found, Outcome, Refused, Reversing, Safety, Sink, Unknown, Updating
 from duijie.difference import changes, told
 from duijie.flow import Deliver
@@ -52,6 +60,17 @@ from duijie.shift import Shift
 Counts = Counter[str]
 Write = Callable[[Sequence[Record]], Sequence[Outcome]]
 LINGER_SECONDS = 20.0
+
+
+def must_take(step: Deliver, mapping: Mapping) -> None:
+    """Raises ConfigError for a mapping of another entity: the step would find nothing to deliver, and say nothing."""
+    made_of = mapping.source.get("entity")
+    if made_of not in (None, step.entity):
+        raise ConfigError(
+            f"步骤 {step.name} 投递 {step.entity}, 而映射 {step.mapping} 取自 {made_of}; 请更正其中之一",
+            en=f"step {step.name} delivers {step.entity}, its mapping {step.mapping} is of {made_of}",
+            where=step.name,
+        )
 
 
 class Delivering:

@@ -24,7 +24,7 @@ from duijie.connect.protocol import Connector, Incident, Sink, Stream
 from duijie.connect.registry import open_connection, secret_values
 from duijie.connect.secrets import mask_text
 from duijie.connect.services import Services
-from duijie.deliver import Delivering
+from duijie.deliver import Delivering, must_take
 from duijie.derive.making import make
 from duijie.flow import Alert, Deliver, Derive, Flow, Poll, Pull, Reconcile, Step, Watch, load_flows
 from duijie.ingress.heed import heed
@@ -164,6 +164,7 @@ class Engine:
 
     def _deliver(self, flow: Flow, step: Deliver) -> Counts:
         mapping = self.mapping(step.mapping)
+        must_take(step, mapping)
         sink = self.sink(step.connection, step.sink)
         shift = Shift(self.services.line(step.connection), self._turn)
         route = Delivering(self.journal, flow.flow, step, sink, mapping, self._lookup(step.connection), shift)

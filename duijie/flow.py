@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
+from croniter import croniter
 
 from duijie.connect.errors import ConfigError
 
@@ -185,6 +186,9 @@ class Flow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         )
 
 
+CRON_FIELDS = 5
+
+
 def load_flow(path: Path) -> Flow:
     """Read one flow file. Raises ConfigError naming the file, the place in it and what was expected."""
     try:
@@ -196,6 +200,12 @@ def load_flow(path: Path) -> Flow:
             en=f"the flow file {path} is wrong: {error}",
             where=str(path),
         ) from error
+    if flow.schedule and (len(flow.schedule.split()) != CRON_FIELDS or not croniter.is_valid(flow.schedule)):
+        raise ConfigError(
+            f"流程文件 {path} 的 schedule “{flow.schedule}” 不是 5 段的 cron (分 时 日 月 周), 例如 */10 * * * *",
+            en=f"{path}: schedule {flow.schedule!r} is no cron line of five fields",
+            where=str(path),
+        )
     names = [step.name for step in flow.steps]
     doubled = {name for name in names if names.count(name) > 1}
     if doubled:

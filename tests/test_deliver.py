@@ -15,10 +15,10 @@ from sqlalchemy import select, update
 from duijie import leases, parcels
 from duijie.codec import Record
 from duijie.connect import leave
-from duijie.connect.errors import ConnectorFault, NotSent
+from duijie.connect.errors import ConfigError, ConnectorFault, NotSent
 from duijie.connect.protocol import Done, Figures, Found, Later, Outcome, Refused, Safety, Unknown
 from duijie.connect.retry import outcome_of
-from duijie.deliver import Delivering
+from duijie.deliver import Delivering, must_take
 from duijie.flow import Deliver
 from duijie.journal import Journal, deliveries, documents, work
 from duijie.journal.tables import delivery, delivery_event, work_item
@@ -542,3 +542,11 @@ def test_a_lease_is_renewed_while_a_batch_takes_long(kept: Journal, tmp_path: Pa
         short.setattr(leases, "LEASE", timedelta(seconds=0.4))
         run(kept, target, tmp_path)
     assert target.leases > began + deliveries.LEASE + timedelta(seconds=0.2)
+
+
+def test_a_mapping_of_another_entity_is_refused_before_anything_is_silently_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "order.out.yaml"
+    path.write_text(MAPPING, encoding="utf-8")
+    step = Deliver(name="d", connection="target", sink="order", entity="party", mapping="target/order.out")
+    with pytest.raises(ConfigError, match="delivers party, its mapping target/order.out is of sales_order"):
+        must_take(step, load_mapping(path))

@@ -37,6 +37,7 @@ from duijie.connect.protocol import (
     Unknown,
     Window,
 )
+from duijie.connect.records import UNREAD
 from duijie.connect.services import Services
 
 PAGE = 500
@@ -165,9 +166,18 @@ class Folder:
 
     def check(self) -> list[tuple[str, str]]:
         """What lies in each folder."""
-        read = [(f"in/{name}", f"{len(Box(self.path / 'in' / name).all())} 个文件") for name in self.reads]
+        read = [(f"in/{name}", _seen(Box(self.path / "in" / name), one.key)) for name, one in self.reads.items()]
         written = [(f"out/{name}", "将写出 JSON 文件") for name in self.writes]
         return [("文件夹", str(self.path)), *read, *written]
+
+
+def _seen(box: Box, key: str) -> str:
+    """How many files there are, and whether the first record has the key."""
+    files = box.all()
+    first = next((record for path in files for record in records(path) if UNREAD not in record), None)
+    if first is None or key in first:
+        return f"{len(files)} 个文件"
+    return f"{len(files)} 个文件; 注意: 第一条记录没有键字段 {key}, 它有: {', '.join(first)}; 请更正该数据流的 key"
 
 
 def _open(connection: Connection, services: Services) -> Folder:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ import msgspec
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError
+from duijie.connect.records import unread
 
 ENDINGS = (".json", ".jsonl", ".ndjson")
 LARGEST = 200 * 1024 * 1024
@@ -60,7 +62,7 @@ class Box:
             held = codec.decode(path.read_bytes())
         except FileNotFoundError:
             return None
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return _unread(path, str(error), "")
         return held if isinstance(held, dict) else _unread(path, "不是一条记录", "")
 
@@ -81,25 +83,40 @@ def records(path: Path) -> Iterator[Record]:
     if path.stat().st_size > LARGEST:
         yield _unread(path, f"文件超过 {LARGEST // 1024 // 1024} MB, 请拆分", "")
         return
-    text = path.read_bytes()
+    text = path.read_bytes().removeprefix(BOM_UTF8)
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        known = "GBK" if _is_gbk(text) else "其他"
+        yield _unread(path, f"不是 UTF-8 编码 (看来是 {known} 编码, 第 {error.start + 1} 个字节), 请另存为 UTF-8", "")
+        return
     pieces = text.splitlines() if path.suffix != ".json" else [text]
     for number, piece in enumerate(pieces, 1):
         if piece.strip():
             yield from _decoded(path, number, piece)
 
 
+def _is_gbk(text: bytes) -> bool:
+    try:
+        text.decode("gb18030")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _decoded(path: Path, number: int, text: bytes) -> Iterator[Record]:
     try:
         found: Any = codec.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        yield _unread(path, f"第 {number} 行不是有效的 JSON: {error}", text.decode(errors="replace"))
+        line = f"第 {number} 行" if path.suffix != ".json" else "内容"
+        yield _unread(path, f"{line}不是有效的 JSON: {error}", text.decode())
         return
     for one in found if isinstance(found, list) else [found]:
         yield one if isinstance(one, dict) else _unread(path, "不是一条记录", codec.encode(one).decode())
 
 
 def _unread(path: Path, reason: str, text: str) -> Record:
-    return {"_file": path.name, "_unread": reason, "_text": text[:SHOWN]}
+    return unread(path.name, reason, text[:SHOWN])
 
 
 def _changed_at(path: Path) -> datetime:

@@ -38,6 +38,7 @@ def list_items(
         {
             "编号": one.id,
             "类别": one.kind,
+            "对象": one.subject,
             "责任": " ".join(filter(None, (one.owner, people_of(one.owner)))),
             "已等": age(one.created_at, now),
             "单据": one.records,

@@ -18,6 +18,7 @@ from duijie.codec import Record
 from duijie.connect.errors import MalformedMessage
 
 KEY_LENGTH = 200
+UNREAD = "_unread"
 DEEPEST = 100
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _brief = Repr()
@@ -54,7 +55,20 @@ def read(body: bytes) -> Record:
         raise MalformedMessage(f"报文无法解析: {error}", en=f"the message cannot be decoded: {error}") from error
     if not isinstance(record, dict):
         raise MalformedMessage("报文不是一条记录, 请对方更正后重发", en="the message is not a record")
+    if UNREAD in record:
+        raise _could_not_be_read(record)
     return record
+
+
+def unread(place: str, reason: str, text: str) -> Record:
+    """What a connector yields for a piece that it cannot read: kept and shown to a person, and nothing else waits."""
+    return {"_file": place, UNREAD: reason, "_text": text}
+
+
+def _could_not_be_read(record: Record) -> MalformedMessage:
+    place, reason = record.get("_file", ""), record[UNREAD]
+    zh = f"{place}: {reason}; 请更正后重新放入 (或请对方重发)"
+    return MalformedMessage(zh, en=f"{place} cannot be read: {reason}", where=str(place))
 
 
 def depth(body: bytes) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from duijie import schemas
 from duijie.codec import Record
 from duijie.connect.errors import DuijieError
 from duijie.mapping.mapping import Mapping
@@ -74,11 +75,21 @@ def _run(mapping: Mapping, test: dict[str, Any]) -> list[str]:
     lookup = StaticLookup(test.get("xref") or {}, test.get("ref") or {})
     try:
         result = mapping.run(test.get("given") or {}, lookup, test.get("settings") or {})
+        if result is not None:
+            _check(mapping, test, lookup)
     except DuijieError as error:
         return _error(error, test)
     if "error" in test:
         return [f"expected an error holding {test['error']!r}, got {show(result)}"]
     return differences(test["expect"], result, "")
+
+
+def _check(mapping: Mapping, test: dict[str, Any], lookup: StaticLookup) -> None:
+    """Raises InvalidDocument for a document that no journal would take, however little of it the test expects."""
+    target = str(mapping.target.get("entity", ""))
+    for name, document in mapping.documents(test.get("given") or {}, lookup, test.get("settings") or {}):
+        if schemas.is_entity(name or target):
+            schemas.check(name or target, document)
 
 
 def _error(error: DuijieError, test: dict[str, Any]) -> list[str]:

@@ -15,8 +15,9 @@ from connectors.folder import CONNECTOR
 from connectors.folder.connector import Folder
 from connectors.folder.files import Box
 from duijie import codec
+from duijie.connect import records
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError
+from duijie.connect.errors import ConfigError, MalformedMessage
 from duijie.connect.protocol import Done, Safety, Unknown, Window
 from duijie.connect.services import Services, file_tokens
 from duijie.engine import Engine
@@ -62,8 +63,31 @@ class TestReading:
         (inbox / "lines.jsonl").write_text('{"id": 2}\nnonsense\n[3]\n')
         found = {one.get("_file", one.get("id")): one for one in read(tmp_path)}
         assert found[2] == {"id": 2}
-        assert "第 1 行不是有效的 JSON" in found["bad.json"]["_unread"]
+        assert "内容不是有效的 JSON" in found["bad.json"]["_unread"]
+        assert "第 2 行不是有效的 JSON" in next(
+            one["_unread"] for one in read(tmp_path) if one.get("_text") == "nonsense"
+        )
         assert found["bad.json"]["_text"] == '{"id": 1'
+
+    def test_a_file_of_another_encoding_is_named_and_stops_no_other(self, tmp_path: Path, inbox: Path) -> None:
+        (inbox / "gbk.json").write_bytes('{"id": 1, "name": "张三"}'.encode("gbk"))
+        (inbox / "bom.json").write_text('{"id": 2}', encoding="utf-8-sig")
+        found = {one.get("_file", one.get("id")): one for one in read(tmp_path)}
+        assert found[2] == {"id": 2}
+        assert "GBK" in found["gbk.json"]["_unread"]
+        assert "另存为 UTF-8" in found["gbk.json"]["_unread"]
+
+    def test_what_could_not_be_read_is_told_by_its_file_and_cause(self, tmp_path: Path, inbox: Path) -> None:
+        (inbox / "bad.json").write_text('{"id": 1,}')
+        [record] = read(tmp_path)
+        with pytest.raises(MalformedMessage) as told:
+            records.read(codec.encode(record))
+        assert told.value.zh.startswith("bad.json: 内容不是有效的 JSON")
+
+    def test_the_test_of_a_connection_tells_a_key_that_no_record_has(self, tmp_path: Path, inbox: Path) -> None:
+        (inbox / "a.json").write_text('{"number": 1}')
+        said = dict(opened(tmp_path).check())
+        assert "没有键字段 id, 它有: number" in said["in/customers"]
 
     def test_a_file_that_is_still_being_written_is_not_there_yet(self, tmp_path: Path, inbox: Path) -> None:
         (inbox / ".half.json").write_text('{"id": 1')
@@ -159,4 +183,4 @@ def test_a_flow_of_files_takes_the_good_and_keeps_the_bad_waiting(
     with journal.reading() as tx:
         assert list(tx.execute(select(delivery.c.state))) == [("done",), ("done",)]
         [item] = tx.execute(select(work_item.c.reason)).all()
-    assert "id" in item.reason
+    assert "bad.json" in item.reason

@@ -138,12 +138,15 @@ class Inference:
             return
         zh, en = suggestion(name, names)
         spot = last_step(node, self.report.file)
+        hint = ("", "")
+        if isinstance(node, ast.Name) and not nearest(name, names):
+            hint = (f"; 若指文字本身, 请写成 '\"{name}\"'", f"; the text itself is '\"{name}\"'")
         if seen_only:
             self.report.tell(
                 "DJ101",
                 spot,
-                f"没有样本或测试含来源字段 {name}{zh}",
-                f"no sample and no test has the source field {name}{en}",
+                f"没有样本或测试含来源字段 {name}{zh}{hint[0]}",
+                f"no sample and no test has the source field {name}{en}{hint[1]}",
             )
         else:
             of = ("来源", "source ") if any(shape.origin != CODE for shape in shapes) else ("", "")

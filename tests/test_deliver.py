@@ -548,5 +548,5 @@ def test_a_mapping_of_another_entity_is_refused_before_anything_is_silently_left
     path = tmp_path / "order.out.yaml"
     path.write_text(MAPPING, encoding="utf-8")
     step = Deliver(name="d", connection="target", sink="order", entity="party", mapping="target/order.out")
-    with pytest.raises(ConfigError, match="delivers party, its mapping target/order.out is of sales_order"):
+    with pytest.raises(ConfigError, match=r"delivers party, its mapping target/order\.out is of sales_order"):
         must_take(step, load_mapping(path))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import signal
@@ -115,7 +116,7 @@ def under_load(
     mutant: str = "",
 ) -> Told:
     """Deliver while workers die. `lease`: in seconds, 0 for the product's own."""
-    number = deliveries // len(KINDS)
+    number = math.ceil(deliveries / len(KINDS))
     scene = many(KINDS[0], 0)
     systems, journals = Systems(scene), Journals(scene, clean(folder), server)
     home = clean(folder / "home")

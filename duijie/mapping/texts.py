@@ -72,6 +72,8 @@ def _joined(mark: str, parts: Sequence[Any]) -> str:
 def fail(*parts: Any) -> Any:
     """Refuse the record with these words: what is wrong and what to do, for the person who gets the work item."""
     words = "".join(piece if type(piece) is str else text(piece) for piece in parts)
+    if not words.strip():
+        raise Fault("映射拒绝了该记录, 但 fail() 没有给出理由", "refused by fail(), which gives no reason", Said())
     raise Fault(words, words, Said())
 
 

@@ -34,6 +34,7 @@ def _wider(inner):
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example("fail('')")
 @given(st.recursive(st.sampled_from(ATOMS), _wider, max_leaves=8))
 @example("(b * 999999999)")
 @example("('%999999999d' % a)")

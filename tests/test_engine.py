@@ -120,6 +120,8 @@ def test_a_wrong_mapping_stops_its_flow_alone_and_names_the_place(
         [item] = tx.execute(select(work_item)).all()
     assert item.kind == "config"
     assert engine(kept, psi).run(flow, flow.step("pull"))["new_documents"] == 5
+    with kept.reading() as tx:
+        assert tx.execute(select(work_item.c.state)).all() == [("closed",)]
 
 
 def test_an_unknown_stream_names_those_there_are(kept: Journal, tmp_path: Path, psi: Connection) -> None:

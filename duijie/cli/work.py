@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.padding import Padding
+from rich.text import Text
 
 from duijie.alerts.standing import people_of
 from duijie.cli.output import AsJson, console, show, told
@@ -48,7 +51,19 @@ def list_items(
         }
         for one in found
     ]
-    show(rows, as_json, "待处理")
+    if as_json or not rows:
+        show(rows, as_json, "待处理")
+    for row in rows if not as_json else ():
+        _tell(row)
+
+
+def _tell(row: Mapping[str, Any]) -> None:
+    """A few lines: sentences in the cells of a table are read letter by letter."""
+    kind, number = KINDS.get(row["类别"], row["类别"]), f"[bold]{row['编号']}[/bold]"
+    console.print(f"{number}  {kind} · {row['对象']} · {row['责任']} · 已等 {row['已等']}", highlight=False)
+    held = f"{row['单据']} 张单据, {row['金额']} 元" if row["单据"] else "没有单据被它挡住"
+    for line in (held, row["原因"], f"→ {row['下一步']}"):
+        console.print(Padding(Text(line), (0, 0, 0, 4)))
 
 
 @app.command()

@@ -187,6 +187,11 @@ class Flow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 CRON_FIELDS = 5
+DOORBELL = "doorbell"
+
+
+def _is_cron(line: str) -> bool:
+    return len(line.split()) == CRON_FIELDS and bool(croniter.is_valid(line))
 
 
 def load_flow(path: Path) -> Flow:
@@ -200,7 +205,7 @@ def load_flow(path: Path) -> Flow:
             en=f"the flow file {path} is wrong: {error}",
             where=str(path),
         ) from error
-    if flow.schedule and (len(flow.schedule.split()) != CRON_FIELDS or not croniter.is_valid(flow.schedule)):
+    if flow.schedule not in ("", DOORBELL) and not _is_cron(flow.schedule):
         raise ConfigError(
             f"流程文件 {path} 的 schedule “{flow.schedule}” 不是 5 段的 cron (分 时 日 月 周), 例如 */10 * * * *",
             en=f"{path}: schedule {flow.schedule!r} is no cron line of five fields",

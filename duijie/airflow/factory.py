@@ -21,10 +21,9 @@ from duijie.airflow.notifier import DuijieNotifier
 from duijie.airflow.operators import RETRIES, BrokenFlowOperator, PollOperator, StepOperator
 from duijie.airflow.triggers import JournalDoorbell
 from duijie.connect.errors import ConfigError
-from duijie.flow import Deliver, Flow, Poll, Pull, Step, load_flow
+from duijie.flow import DOORBELL, Deliver, Flow, Poll, Pull, Step, load_flow
 
 ZONE = "Asia/Shanghai"
-DOORBELL = "doorbell"
 EVERY_MINUTE = "* * * * *"
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
 log = logging.getLogger(__name__)

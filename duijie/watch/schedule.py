@@ -7,10 +7,9 @@ from datetime import datetime, timedelta, timezone
 from croniter import croniter
 from croniter.croniter import CroniterBadCronError
 
-from duijie.flow import Flow
+from duijie.flow import DOORBELL, Flow
 
 CHINA = timezone(timedelta(hours=8), "CST")
-DOORBELL = "doorbell"
 RESTART = timedelta(minutes=15)
 EVERY_MINUTE = "* * * * *"
 

@@ -23,7 +23,7 @@ from tests.servers import Postgres
 
 POINTS = 3
 COMMITS = 4  # the locks of PostgreSQL, the tables, what comes after them
-FEW = 6
+FEW = 4
 
 pytestmark = pytest.mark.slow
 

@@ -36,7 +36,7 @@ class Shift:
     def linger(self, seconds: float) -> None:
         """Wait for what is due soon, where nothing else could be done meanwhile."""
         if self._turn.seconds == float("inf"):
-            self._turn.stopping.wait(seconds)
+            time.sleep(seconds)
 
     def _is_down(self) -> bool:
         try:

@@ -23,7 +23,7 @@ from tests.servers import Postgres
 
 POINTS = 3
 COMMITS = 4  # the locks of PostgreSQL, the tables, what comes after them
-FEW = 4
+FEW = 6
 
 pytestmark = pytest.mark.slow
 

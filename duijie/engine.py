@@ -194,7 +194,7 @@ class Engine:
         over = ("step", "airflow") if counts.get("outstanding") else ("step", "airflow", "poll")
         with self.journal.writing() as tx:
             self._end(tx, run_id, counts, "")
-            work.over(tx, self.journal, f"{flow.flow}.{step.name}", "该步骤已成功运行")
+            work.close_of_step(tx, self.journal, f"{flow.flow}.{step.name}", "该步骤已成功运行")
             for rule in over:
                 work.recovered(tx, self.journal, f"{rule}|{flow.flow}|{step.name}")
 

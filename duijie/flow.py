@@ -20,6 +20,8 @@ from croniter import croniter
 from duijie.connect.errors import ConfigError
 
 Natural = Annotated[int, msgspec.Meta(ge=0)]
+CRON_FIELDS = 5
+DOORBELL = "doorbell"
 WITHDRAWN = ("void", "draft")  # approval of a document that does not count: 作废, 反审核
 
 
@@ -184,10 +186,6 @@ class Flow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             en=f"flow {self.flow} has no step {name}",
             where=f"{self.flow}.{name}",
         )
-
-
-CRON_FIELDS = 5
-DOORBELL = "doorbell"
 
 
 def _is_cron(line: str) -> bool:

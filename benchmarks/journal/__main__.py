@@ -130,8 +130,9 @@ class Bench:
 def orders_server() -> Iterator[str]:
     """Its URL."""
     with subprocess.Popen([*MODULE, "benchmarks.journal.server"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         try:
-            yield f"http://127.0.0.1:{(process.stdout or sys.stdin).readline().strip()}"
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
         finally:
             process.kill()
 

@@ -1,7 +1,8 @@
 """Holds a connection to the vendor's rate: so many calls in so long, counted over every worker that shares the bucket.
 
-`limits` counts in Redis or in this process; the journal counts for workers that share nothing else. A worker takes what
-it may send in the next 50 ms at once, so that a fast line does not pay for a look at the bucket with every call.
+`limits` counts in Redis or in this process; `duijie.sharing.buckets` for workers that share nothing but a journal. A
+worker takes what it may send in the next 50 ms at once, so that a fast line does not pay for a look at the bucket with
+every call.
 """
 
 from __future__ import annotations

@@ -106,9 +106,9 @@ class Disabled(CredentialError):
 
     def __init__(self, conn_id: str, why: str) -> None:
         super().__init__(
-            f"连接 {conn_id} 已停用 ({why}), 未发出任何请求; 请更新密钥或重新授权, "
+            f"连接 {conn_id} 已停用 ({why}), 未发出任何请求; 请排除原因 (如更新密钥或重新授权), "
             f"用 duijie connection test {conn_id} 检查后执行 duijie connection enable {conn_id}",
-            en=f"connection {conn_id} is disabled; mend its key, then run duijie connection enable {conn_id}",
+            en=f"connection {conn_id} is disabled; remove the cause, then run duijie connection enable {conn_id}",
             code="DISABLED",
             where=conn_id,
         )

@@ -34,6 +34,7 @@ STILL_AT_WORK = 60.0  # seconds that a system which did not answer in time may g
 POOL = 32
 CHUNK = 65536
 TOO_MANY = 429
+LONGEST_REST = 86400.0
 
 
 class Http:
@@ -161,14 +162,14 @@ def _checked(response: requests.Response) -> requests.Response:
 
 
 def _seconds(text: str | None) -> float:
-    """Retry-After (RFC 9110, 10.2.3): seconds, or the moment in a date."""
+    """Retry-After (RFC 9110, 10.2.3): seconds, or the moment in a date; a day at most."""
     if not text:
         return 1.0
-    if text.strip().isdigit():
-        return float(text)
     try:
-        return max(parsedate_to_datetime(text).timestamp() - time.time(), 1.0)
-    except ValueError:
+        if text.strip().isdigit():
+            return float(min(int(text), LONGEST_REST))
+        return min(max(parsedate_to_datetime(text).timestamp() - time.time(), 1.0), LONGEST_REST)
+    except (ValueError, OverflowError):
         return 1.0
 
 

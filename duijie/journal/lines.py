@@ -15,7 +15,7 @@ from sqlalchemy import Connection as Transaction
 
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError
-from duijie.connect.line import State
+from duijie.connect.line import FAILURES, State
 from duijie.journal import work
 from duijie.journal.journal import Journal
 from duijie.journal.tables import UNFINISHED_STATES, delivery, work_item
@@ -53,12 +53,14 @@ def all_states(journal: Journal) -> dict[str, State]:
 
 
 def disable(journal: Journal, conn_id: str, who: str, why: str) -> None:
-    """Take a connection out of use: nothing is sent over it any more."""
+    """Take a connection out of use: nothing is sent over it any more. Raises ConfigError where it is out already."""
     with journal.writing() as tx:
         before = _state(tx, conn_id, journal)
         if before.disabled:
             raise ConfigError(
-                f"连接 {conn_id} 已停用: {before.disabled}", en=f"{conn_id} is disabled already", where=conn_id
+                f"连接 {conn_id} 已停用: {before.disabled}; 恢复请执行 duijie connection enable {conn_id}",
+                en=f"{conn_id} is disabled already",
+                where=conn_id,
             )
         _keep(tx, journal, conn_id, State(disabled=f"{who} 停用: {why}"), who)
 
@@ -123,7 +125,8 @@ def _keep(tx: Transaction, journal: Journal, conn_id: str, state: State, who: st
 def _tell(tx: Transaction, journal: Journal, conn_id: str, before: State, after: State) -> None:
     if after.pauses and not before.pauses:
         title = f"连接 {conn_id} 没有应答, 已暂停"
-        work.raise_alert(tx, journal, f"line|{conn_id}", "重要", title, DOWN, cause=_waiting(tx, conn_id))
+        cause = f"连续 {FAILURES} 次请求没有应答; {_waiting(tx, conn_id)}"
+        work.raise_alert(tx, journal, f"line|{conn_id}", "重要", title, DOWN, cause=cause)
     if before.pauses and not after.pauses:
         work.recovered(tx, journal, f"line|{conn_id}")
     if after.disabled and not before.disabled:

@@ -245,7 +245,7 @@ def close_subject(tx: Transaction, journal: Journal, kind: str, subject: str, re
     close_items(tx, journal, list(tx.execute(query).scalars()), "duijie", resolution)
 
 
-def over(tx: Transaction, journal: Journal, step: str, how: str) -> None:
+def close_of_step(tx: Transaction, journal: Journal, step: str, how: str) -> None:
     """A step of a flow went through: what stopped it before stops it no more, so its items of that kind are closed."""
     its_own = (work_item.c.subject == step) | work_item.c.subject.startswith(f"{step}:", autoescape=True)
     stopping = work_item.c.kind.in_(("config", "credential")) & (work_item.c.state != "closed")

@@ -1,7 +1,7 @@
 """Services that every worker of one journal shares, wherever it runs: budgets, lines, tokens.
 
 Nothing here is truth about documents. A bucket that is lost lets a few calls too many leave, a token that is lost is
-fetched again; so neither is in the journal's own transactions, and only what a person must know is told there.
+fetched again; so neither belongs to the transactions in which documents move.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import pytest
 
 from duijie.connect import retry
 from duijie.connect.errors import AnswerLost, NotSent, RateLimited, TokenExpired, VendorRejected
-from duijie.connect.http import Http, read_json
+from duijie.connect.http import Http, _seconds, read_json
 from duijie.connect.protocol import Done, Incident, Later, Refused, Unknown
 from duijie.connect.retry import Retrier, side_by_side
 from duijie.connect.services import Services
@@ -163,3 +163,20 @@ def test_a_budget_holds_calls_back(tmp_path: Path) -> None:
     for _ in range(11):
         budget.take()
     assert time.monotonic() - began > 1.5
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 1.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86400.0),
+        ("9" * 400, 86400.0),
+        ("²", 1.0),
+        ("soon", 1.0),
+        (None, 1.0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_and_a_day_at_most(told: str | None, seconds: float) -> None:
+    assert _seconds(told) == seconds

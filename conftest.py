@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# How long an example takes says what else the machine does, not whether it is right.
-settings.register_profile("duijie", deadline=None)
+# How long an example takes says what else the machine does, not whether it is right. A change is judged by the same
+# examples as the one before it; `--hypothesis-profile=explore` looks for new ones.
+settings.register_profile("duijie", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
 settings.load_profile("duijie")
 
 

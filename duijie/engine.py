@@ -34,7 +34,7 @@ from duijie.journal.lookup import JournalLookup
 from duijie.journal.tables import incident, run
 from duijie.mapping import Mapping as FieldMapping
 from duijie.mapping import load_mapping
-from duijie.pull import Refinery, pull, read_keys
+from duijie.pull import Refinery, pull, read_keys, refine
 from duijie.reconcile import compare_pairs
 from duijie.replay import Routes
 from duijie.sharing import shared
@@ -144,12 +144,13 @@ class Engine:
         mapping = self.mapping(step.mapping)
         stream = self.stream(step.connection, step.stream)
         refinery = Refinery(self.journal, flow.flow, stream.entity, mapping, self._lookup(step.connection))
+        source = Source(step.connection, step.stream)
         counts: Counts = heed(self.journal, step.connection, stream)
         if counts["new_messages"]:
-            counts += refinery.run(Source(step.connection, step.stream), step.settings)
+            counts += refine(self.journal, source, stream, refinery, step.settings)
         if keys := self.outstanding(step):
             counts += read_keys(self.journal, step, stream, keys, self.journal.now())
-            counts += refinery.run(Source(step.connection, step.stream), step.settings)
+            counts += refine(self.journal, source, stream, refinery, step.settings)
         counts["outstanding"] = len(self.outstanding(step))
         return counts
 

@@ -46,6 +46,8 @@ def chromium() -> str:
 
 
 @pytest.fixture
-def postgres_database(postgres_server: Postgres) -> str:
+def postgres_database(postgres_server: Postgres) -> Iterator[str]:
     """The URI of an empty database for one test."""
-    return postgres_server.create(f"t{uuid4().hex[:12]}")
+    name = f"t{uuid4().hex[:12]}"
+    yield postgres_server.create(name)
+    postgres_server.drop(name)

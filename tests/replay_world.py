@@ -129,11 +129,12 @@ class World:
         return inbox.store(self.kept, source, "id", list(trades))
 
     def refine(self, flow: str = "orders") -> Record:
-        """The pull step's second half."""
+        """The pull step's second half, of a source that shows nothing any more when it is asked by key."""
         counts: Record = {}
         for route in self.routes.of(flow):
             refinery = Refinery(self.kept, flow, route.entity, route.mapping, self.lookup)
             counts |= refinery.run(route.source, route.settings)
+            refinery.decide(route.source, route.settings, refinery.older, [])
         return counts
 
     def deliver(self) -> Record:

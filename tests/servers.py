@@ -134,9 +134,16 @@ class Postgres(Server):
 
     def create(self, database: str) -> str:
         """A new empty database; returns its URI."""
-        client = [str(self._programs / "createdb"), "-h", "127.0.0.1", "-p", str(self.port), "-U", POSTGRES_ACCOUNT]
-        subprocess.run([*client, database], check=True, capture_output=True)
+        self._client("createdb", database)
         return self.uri(database)
+
+    def drop(self, database: str) -> None:
+        """Away with a database, and with whoever is still connected to it."""
+        self._client("dropdb", "--force", database)
+
+    def _client(self, program: str, *arguments: str) -> None:
+        where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", POSTGRES_ACCOUNT]
+        subprocess.run([str(self._programs / program), *where, *arguments], check=True, capture_output=True)
 
     def __enter__(self) -> Postgres:
         programs, data = self._programs, self.folder / "data"

@@ -170,6 +170,11 @@ _SENTENCES = (
         "the journal's disk is full; nothing was written. Free some space and run again",
     ),
     (
+        ("too many clients", "connection slots"),
+        "数据库连接数已满, 稍后自动重试; 若持续请减少 worker 数或调高 PostgreSQL 的 max_connections",
+        "the database has no connection left; run fewer workers or raise PostgreSQL's max_connections",
+    ),
+    (
         ("unable to open", "refused", "does not exist", "could not connect", "connection failed"),
         "日志库无法打开, 请检查 DUIJIE_JOURNAL 与数据库服务",
         "the journal cannot be opened; check DUIJIE_JOURNAL and the database server",

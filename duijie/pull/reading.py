@@ -194,8 +194,8 @@ def ask_again(
 ) -> list[Message]:
     """Ask for the keys of messages that look older than what is kept; returns those whose source says the same again.
 
-    A message may be late, then its source says something newer by now, which is stored; or its source was changed
-    with a time that lies back (or was restored from a copy), then what it says now holds.
+    A message may be late: then its source says something newer by now, which is stored. Or its source was changed
+    with a time that lies back, or restored from a copy: then what it says now holds.
     """
     wanted: dict[str, dict[str, Message]] = defaultdict(dict)
     for message in older:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 from sqlalchemy import Connection as Transaction
@@ -29,7 +29,8 @@ Made = list[tuple[str, Record]]
 class Refinery:
     """Turns stored messages of one stream into documents through one mapping.
 
-    `older`: messages that say what their source had changed before it came to what is kept. `has_made`: documents.
+    `older`: messages that look as if their source had changed what is kept after them. They stay new until `decide`,
+    so that they are not lost where the source cannot be asked. `has_made`: documents.
     """
 
     def __init__(self, journal: Journal, flow: str, entity: str, mapping: Mapping, lookup: Lookup) -> None:
@@ -51,7 +52,9 @@ class Refinery:
     def run(self, source: Source, settings: Record) -> Counts:
         """Map everything that waits, in batches of one transaction each."""
         counts: Counts = Counter()
-        while batch := inbox.waiting(self._journal, source, BATCH):
+        after = 0
+        while batch := inbox.waiting(self._journal, source, BATCH, after):
+            after = batch[-1].id
             results = [(message, self.make(message, settings)) for message in batch]
             with self._journal.writing() as tx:
                 inbox.alone(tx, self._journal, source)
@@ -59,13 +62,15 @@ class Refinery:
                 counts += self.keep(tx, source, [one for one in results if one[0].id in waiting])
         return counts
 
-    def insist(self, source: Source, settings: Record, messages: Sequence[Message]) -> Counts:
-        """Map messages whose source was asked again and said the same: they hold, old as they look."""
-        self._sure = frozenset(message.id for message in messages)
-        results = [(message, self.make(message, settings)) for message in messages]
+    def decide(self, source: Source, settings: Record, asked: Sequence[Message], same: Sequence[Message]) -> Counts:
+        """Settle older messages whose source was asked again: those it said again hold, the others are overtaken."""
+        self._sure = frozenset(message.id for message in same)
+        results = [(message, self.make(message, settings)) for message in same]
         with self._journal.writing() as tx:
             inbox.alone(tx, self._journal, source)
             last = inbox.still_last(tx, self._sure)
+            overtaken = [message.id for message in asked if message.id not in last]
+            inbox.settle(tx, inbox.still_waiting(tx, overtaken), "mapped", self.stamp, inbox.OVERTAKEN)
             return self.keep(tx, source, [one for one in results if one[0].id in last])
 
     def make(self, message: Message, settings: Record) -> Made | DataError:
@@ -95,27 +100,32 @@ class Refinery:
                 counts["waiting"] += 1
                 passes[message.key] = False
                 continue
-            settled["mapped" if result else "skipped", ""].append(message.id)
             counts["skipped"] += not result
             passed.append((message, result))
             passes |= {message.key: True} if result else {}
-        counts += self._put(tx, passed)
+        older = self._put(tx, passed, counts)
+        for message, result in passed:
+            fate = ("new", "") if message.id in older else ("mapped" if result else "skipped", "")
+            settled[fate].append(message.id)
         for (state, reason), ids in settled.items():
             inbox.settle(tx, ids, state, self.stamp, reason)
         keys = [key for key, last in passes.items() if last]
         work.release_records(tx, self._journal, self.flow, self._entity, keys)
         return counts
 
-    def _put(self, tx: Transaction, passed: Sequence[tuple[Message, Made]]) -> Counts:
+    def _put(self, tx: Transaction, passed: Sequence[tuple[Message, Made]], counts: Counts) -> Collection[int]:
+        """Put what was made and count what became of it; returns the ids of the messages that are older."""
         made = [
             (message, documents.Made(entity, body, message.id, self.stamp, self._is_sure(message)))
             for message, result in passed
             for entity, body in result
         ]
         fates = documents.put_many(tx, self._journal, [one for _, one in made])
-        self.older += [message for (message, _), fate in zip(made, fates, strict=True) if fate == "older"]
+        counts.update(COUNTED[fate] for fate in fates)
         self.has_made |= "new" in fates or "changed" in fates
-        return Counter(COUNTED[fate] for fate in fates)
+        older = {message.id: message for (message, _), fate in zip(made, fates, strict=True) if fate == "older"}
+        self.older += older.values()
+        return older.keys()
 
     def _is_sure(self, message: Message) -> bool:
         return message.id in self._sure or tombstones.marks(message.body)

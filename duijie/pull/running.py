@@ -33,13 +33,13 @@ def run(journal: Journal, step: Pull, stream: Stream, refinery: Refinery, before
 
 
 def refine(journal: Journal, source: Source, stream: Stream, refinery: Refinery, settings: Record) -> Counts:
-    """Map everything that waits. Raises errors of the tree when its source cannot be asked again."""
+    """Map everything that waits. Raises errors of the tree when its source cannot be asked again: the next run asks."""
     counts = refinery.run(source, settings)
     if older := refinery.older:
         refinery.older = []
         same = ask_again(journal, source, stream, older, journal.now(), counts)
+        counts += refinery.decide(source, settings, older, same)
         counts += refinery.run(source, settings)
-        counts += refinery.insist(source, settings, same)
     return counts
 
 

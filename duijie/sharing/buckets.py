@@ -8,7 +8,7 @@ several machines.
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Self
 
 import limits
 from sqlalchemy import (
@@ -54,7 +54,7 @@ class SharedBucket:
             metadata.create_all(tx)
 
     @classmethod
-    def beside(cls, journal: Journal) -> SharedBucket:
+    def beside(cls, journal: Journal) -> Self:
         """In the journal's PostgreSQL; for an SQLite journal, which one machine has, in a file under DUIJIE_HOME."""
         if journal.is_postgres:
             return cls(create_engine(journal.engine.url, pool_size=2, pool_pre_ping=True))

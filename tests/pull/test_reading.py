@@ -127,5 +127,17 @@ def test_a_source_restored_from_a_copy_is_believed_when_it_says_so_twice(kept: J
     assert [window.keys for window in source.windows if window.keys] == [("a",)]
 
 
+def test_what_looks_older_waits_until_its_source_can_be_asked_about_it(kept: Journal, tmp_path: Path) -> None:
+    source = Source([Edit(0, "a", "old"), Edit(100, "a", "new")], pace=0)
+    one = world(kept, tmp_path, source, overlap_minutes=70)
+    one.pull()
+    source.edits.append(Edit(HOUR + 50, "a", "restored", back=HOUR + 50))
+    source.broken = {source.asked + 3}  # the lists of both partitions are read, then the key is asked for
+    assert "应答丢失" in one.try_pull(HOUR + 100)
+    assert one.held() == {("S01", "a"): "new"}
+    assert one.try_pull(5 * HOUR) == ""
+    assert one.held() == {("S01", "a"): "restored"}
+
+
 def test_the_schema_of_flow_files_is_that_of_the_code() -> None:
     assert (ROOT / "schemas" / "flow.json").read_bytes() == flow.json_schema()

@@ -33,6 +33,7 @@ ORDER = thing(
     note={"type": "string", "maxLength": 20},
     remark={"type": ["string", "null"]},
     gross=MONEY,
+    rate={"type": "number", "minimum": 0, "exclusiveMaximum": 1},
     count={"type": "integer"},
     buyer=thing(["name"], name=TEXT, tax_no=TEXT),
     lines={

@@ -64,6 +64,8 @@ def into(fields: str, more: str = "") -> tuple[str, str]:
             "» DJ205 error: unknown value for status payed; did you mean paid?",
         ),
         ("fields: {key: '»\"\"', status: s}", "» DJ205 error: key does not take ''"),
+        ("fields: {key: k, status: s, rate: '»13'}", "» DJ205 error: rate is < 1 and does not take 13"),
+        ("fields: {key: k, status: s, rate: »-0.13}", "» DJ205 error: rate is ≥ 0 and does not take -0.13"),
         (
             "fields: {key: k, status: s, gross: »'round(g, 3)'}",
             "» DJ206 warning: the value may have 3 decimals, target field gross takes 2; round it first",

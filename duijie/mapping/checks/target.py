@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from operator import ge, gt, le, lt
 
 from duijie.mapping.checks.calls import keeps_decimals
 from duijie.mapping.checks.facts import ALL, CODE, NUMBERS, Constant, Fact, said, spoken
@@ -17,6 +18,7 @@ from duijie.mapping.forms import Each, Form, Items, Object, Parts, Value
 from duijie.mapping.schema import Schemas, closed, types
 
 _DAY, _INSTANT = "2026-01-31", "2026-01-31T12:00:00+08:00"
+_BOUNDS = {"minimum": ("≥", ge), "exclusiveMinimum": (">", gt), "maximum": ("≤", le), "exclusiveMaximum": ("<", lt)}
 _KEYS = re.compile(r"(.*_)?(key|no|id|oid|tid|sku|code|number|barcode)")
 
 
@@ -175,6 +177,13 @@ class Target:
                 self.report.tell(
                     "DJ205", where, f"{path} 不接受 {said(value)!r}", f"{path} does not take {said(value)!r}"
                 )
+            elif value[0] == "number" and (bounds := _beyond(place, value)):
+                self.report.tell(
+                    "DJ205",
+                    where,
+                    f"{path} 须 {bounds}, 不接受 {said(value)}",
+                    f"{path} is {bounds} and does not take {said(value)}",
+                )
 
     def _decimals(self, fact: Fact, wanted: Fact, path: str, spot: Spot, name: str) -> None:
         if fact.places is None or not wanted.kinds & NUMBERS or not fact.kinds & NUMBERS:
@@ -235,6 +244,20 @@ def _accepts(place: Described, value: Constant) -> bool:
     patterns = [str(each["pattern"]) for each in place.variants if "pattern" in each]
     shortest = min((each.get("minLength", 0) for each in place.variants), default=0)
     return len(value[1]) >= shortest and (not patterns or any(_matches(each, value[1]) for each in patterns))
+
+
+def _beyond(place: Described, value: Constant) -> str:
+    """The bounds of the schema that a number breaks; nothing where it keeps those of any variant."""
+    broken = [
+        [
+            f"{sign} {each[name]}"
+            for name, (sign, keeps) in _BOUNDS.items()
+            if name in each and not keeps(value[1], each[name])
+        ]
+        for each in place.variants
+        if not types(each) or {"number", "integer"} & set(types(each))
+    ]
+    return ", ".join(broken[0]) if broken and all(broken) else ""
 
 
 def _matches(pattern: str, text: str) -> bool:

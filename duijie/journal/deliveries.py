@@ -25,12 +25,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, select, update
 from sqlalchemy import Connection as Transaction
 
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError
+from duijie.journal import bulk
 from duijie.journal.documents import Document, by_ids
 from duijie.journal.journal import Journal
 from duijie.journal.tables import IN_FLIGHT_STATES, delivery, document
@@ -116,7 +117,7 @@ def claim(journal: Journal, sink: str, states: Sequence[str], limit: int) -> lis
         rows = tx.execute(_claimable(journal, sink, states, now, limit)).all()
         found = by_ids(tx, [row.document_id for row in rows])
         taken = {"state": "claimed", "turn": delivery.c.turn + 1, "worker": journal.who, "lease_until": now + LEASE}
-        mine = update(delivery).where(delivery.c.id.in_([row.id for row in rows]))
+        mine = update(delivery).where(bulk.among(tx, delivery.c.id, [row.id for row in rows]))
         if rows:
             tx.execute(mine.values(**taken, **_signed(journal, "") | {"changed_at": now}))
     return [
@@ -149,8 +150,8 @@ def _claimable(
 def renew(journal: Journal, claims: Iterable[Claim]) -> None:
     """Lengthen the leases of rows that this worker still holds."""
     ids = [one.id for one in claims]
-    mine = update(delivery).where(delivery.c.id.in_(ids), delivery.c.worker == journal.who)
     with journal.writing() as tx:
+        mine = update(delivery).where(bulk.among(tx, delivery.c.id, ids), delivery.c.worker == journal.who)
         tx.execute(mine.where(delivery.c.lease_until.is_not(None)).values(lease_until=journal.now() + LEASE))
 
 
@@ -175,7 +176,7 @@ def settle_in(tx: Transaction, journal: Journal, before: str, changes: Mapping[C
 
 def _held_by(tx: Transaction, journal: Journal, before: str, claims: Iterable[Claim]) -> set[Claim]:
     wanted = set(claims)
-    query = select(delivery.c.id, delivery.c.turn).where(delivery.c.id.in_([one.id for one in wanted]))
+    query = select(delivery.c.id, delivery.c.turn).where(bulk.among(tx, delivery.c.id, [one.id for one in wanted]))
     query = query.where(delivery.c.state == before)
     query = query.with_for_update() if journal.is_postgres else query  # on SQLite one writer is alone anyway
     return {Claim(*row) for row in tx.execute(query)} & wanted
@@ -183,15 +184,13 @@ def _held_by(tx: Transaction, journal: Journal, before: str, claims: Iterable[Cl
 
 def _move(tx: Transaction, journal: Journal, changes: Mapping[int, Change]) -> None:
     """One statement for all changes that set the same columns."""
-    alike: dict[tuple[str, ...], list[Record]] = defaultdict(list)
+    alike: dict[tuple[bool | str, ...], dict[int, Record]] = defaultdict(dict)
     for row_id, change in changes.items():
         values = _values(journal, change)
-        alike[tuple(values)].append({"row_id": row_id, **{f"new_{name}": value for name, value in values.items()}})
-    for names, rows in alike.items():
-        columns: dict[str, object] = {name: bindparam(f"new_{name}") for name in names}
-        if rows[0]["new_state"] == "sent":
-            columns["attempts"] = delivery.c.attempts + 1
-        tx.execute(update(delivery).where(delivery.c.id == bindparam("row_id")).values(**columns), rows)
+        alike[change.after == "sent", *values][row_id] = values
+    for (is_sent, *_), rows in alike.items():
+        counted = {"attempts": delivery.c.attempts + 1} if is_sent else {}
+        bulk.update_all(tx, delivery, rows, **counted)
 
 
 def _values(journal: Journal, change: Change) -> Record:

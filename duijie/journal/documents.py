@@ -10,10 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from duijie import codec
 from duijie.codec import Record
+from duijie.journal import bulk
 from duijie.journal.journal import Journal
 from duijie.journal.tables import derived, document, link
 from duijie.schemas import MOST, TOTALS
@@ -70,15 +71,8 @@ def number_of(body: Record) -> str:
     return str(body.get("number") or str(body["key"]).rpartition(":")[2])[:200]
 
 
-# Built once: a statement that is built for each document costs as much as running it.
-_HELD = select(document.c.id, document.c.key, document.c.version, document.c.hash, document.c.body).where(
-    document.c.entity == bindparam("entity"),
-    document.c.key.in_(bindparam("keys", expanding=True)),
-    document.c.current,
-)
-_RETIRE = update(document).where(document.c.id.in_(bindparam("old_ids", expanding=True))).values(current=False)
-_INSERT = insert(document)
-_INSERT_ONE = _INSERT.returning(document.c.id)
+_STANDING = select(document.c.id, document.c.key, document.c.version, document.c.hash, document.c.body)
+_INSERT_ONE = insert(document).returning(document.c.id)
 
 
 @dataclass(frozen=True)
@@ -128,7 +122,7 @@ def put_many(tx: Transaction, journal: Journal, made: Sequence[Made]) -> list[st
         for place, fate in zip(places, found, strict=True):
             fates[place] = fate
         if rows:
-            tx.execute(_INSERT, rows)
+            bulk.insert_all(tx, document, rows)
         for place in places if entity in ORIGINS else ():
             if fates[place] in ("new", "changed"):
                 link_origin(tx, journal, entity, made[place].body)
@@ -137,11 +131,9 @@ def put_many(tx: Transaction, journal: Journal, made: Sequence[Made]) -> list[st
 
 def _new_rows(tx: Transaction, journal: Journal, entity: str, made: Sequence[Made]) -> tuple[list[Record], list[str]]:
     """The rows to insert, of which the last of a key is current, and each one's fate; retires what they replace."""
-    keys = list({str(one.body["key"]) for one in made})
-    kept = {
-        row.key: _Kept(row.version, row.hash, row.body, row.id)
-        for row in tx.execute(_HELD, {"entity": entity, "keys": keys})
-    }
+    keys = {str(one.body["key"]) for one in made}
+    held = _STANDING.where(document.c.entity == entity, bulk.among(tx, document.c.key, keys), document.c.current)
+    kept = {row.key: _Kept(row.version, row.hash, row.body, row.id) for row in tx.execute(held)}
     now = journal.now()
     rows: list[Record] = []
     fates: list[str] = []
@@ -160,7 +152,7 @@ def _new_rows(tx: Transaction, journal: Journal, entity: str, made: Sequence[Mad
         rows.append(_row(one, key, encoded, hashed, old.version + 1 if old else 1, now))
         kept[key] = _Kept(rows[-1]["version"], hashed, encoded, row=rows[-1])
     if retired:
-        tx.execute(_RETIRE, {"old_ids": retired})
+        tx.execute(update(document).where(bulk.among(tx, document.c.id, retired)).values(current=False))
     return rows, fates
 
 
@@ -228,7 +220,7 @@ def get(journal: Journal, entity: str, key: str) -> Document | None:
 
 def by_ids(tx: Transaction, ids: Iterable[int]) -> dict[int, Document]:
     """Documents by id."""
-    rows = tx.execute(select(*_COLUMNS).where(document.c.id.in_(list(ids))))
+    rows = tx.execute(select(*_COLUMNS).where(bulk.among(tx, document.c.id, list(ids))))
     return {row.id: Document.of(row) for row in rows}
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import Connection as Transaction
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.records import kept, key_of
+from duijie.journal import bulk
 from duijie.journal.journal import Journal
 from duijie.journal.tables import cursor, message
 
@@ -83,8 +84,7 @@ def _each_key_once(rows: Sequence[Record]) -> list[list[Record]]:
 
 
 def _store(tx: Transaction, journal: Journal, source: Source, rows: Sequence[Record]) -> int:
-    new = journal.insert_new(message).returning(message.c.id, message.c.key)
-    stored = {row.key for row in tx.execute(new, rows)}
+    stored = {row.key for row in bulk.insert_new(tx, journal, message, rows, message.c.key)}
     seen_before = [row for row in rows if row["key"] not in stored]
     last = _last(tx, source, [row["key"] for row in seen_before])
     returned = [
@@ -92,14 +92,15 @@ def _store(tx: Transaction, journal: Journal, source: Source, rows: Sequence[Rec
         for row, before in ((row, last.get(row["key"])) for row in seen_before)
         if before is None or not _says_the_same(tx, before, row["hash"])
     ]
-    return len(stored) + (len(tx.execute(new, returned).all()) if returned else 0)
+    again = bulk.insert_new(tx, journal, message, returned, message.c.id) if returned else []
+    return len(stored) + len(again)
 
 
 def _last(tx: Transaction, source: Source, keys: Sequence[str]) -> dict[str, Any]:
     if not keys:
         return {}
     query = select(message.c.id, message.c.key, message.c.hash, message.c.reason)
-    query = query.where(*_of(source), message.c.part == source.part, message.c.key.in_(keys), is_last())
+    query = query.where(*_of(source), message.c.part == source.part, bulk.among(tx, message.c.key, keys), is_last())
     return {row.key: row for row in tx.execute(query)}
 
 
@@ -171,12 +172,13 @@ def waiting(journal: Journal, source: Source, limit: int, after: int = 0) -> lis
 
 def still_waiting(tx: Transaction, ids: Collection[int]) -> set[int]:
     """Those of these messages that nobody has settled meanwhile."""
-    return set(tx.execute(select(message.c.id).where(message.c.id.in_(ids), message.c.state == "new")).scalars())
+    query = select(message.c.id).where(bulk.among(tx, message.c.id, ids), message.c.state == "new")
+    return set(tx.execute(query).scalars())
 
 
 def still_last(tx: Transaction, ids: Collection[int]) -> set[int]:
     """Those of these messages that are the last ones under their keys."""
-    return set(tx.execute(select(message.c.id).where(message.c.id.in_(ids), is_last())).scalars())
+    return set(tx.execute(select(message.c.id).where(bulk.among(tx, message.c.id, ids), is_last())).scalars())
 
 
 def settle(tx: Transaction, ids: Iterable[int], state: str, mapping: str, reason: str = "") -> None:
@@ -184,7 +186,7 @@ def settle(tx: Transaction, ids: Iterable[int], state: str, mapping: str, reason
     chosen = list(ids)
     if chosen:
         values = {"state": state, "mapping": mapping, "reason": reason}
-        tx.execute(update(message).where(message.c.id.in_(chosen)).values(**values))
+        tx.execute(update(message).where(bulk.among(tx, message.c.id, chosen)).values(**values))
 
 
 def held(journal: Journal, source: Source, keys: Sequence[str]) -> list[int]:

@@ -118,6 +118,8 @@ def _engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
+    elif engine.dialect.name == "postgresql":
+        event.listen(engine, "connect", _postgres_connect)
     return engine
 
 
@@ -125,6 +127,13 @@ def _sqlite_connect(connection: Any, _: Any) -> None:
     connection.isolation_level = None
     for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _postgres_connect(connection: Any, _: Any) -> None:
+    """Arrays go in binary: as text, every byte of a body would be written as two digits and read again."""
+    from psycopg.types.array import ListBinaryDumper  # noqa: PLC0415
+
+    connection.adapters.register_dumper(list, ListBinaryDumper)
 
 
 def _refuse_writes(connection: Any, _: Any) -> None:

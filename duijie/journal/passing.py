@@ -11,7 +11,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import select
 
-from duijie.journal import work
+from duijie.journal import bulk, work
 from duijie.journal.deliveries import HELD
 from duijie.journal.journal import Journal
 from duijie.journal.tables import delivery
@@ -22,6 +22,8 @@ Route = tuple[str, str, str]  # flow, entity, sink
 def passed(tx: Transaction, journal: Journal, route: Route, keys: Collection[str], how: str = work.PASSED) -> None:
     """Documents that wait at this sink no more."""
     flow, entity, sink = route
+    if not (keys := work.held_up(tx, flow, entity, keys)):
+        return
     others = _waiting_elsewhere(tx, route, keys)
     connection = sink.partition("/")[0]
     here = {key for other, key in others if other.partition("/")[0] == connection}
@@ -34,6 +36,7 @@ def passed(tx: Transaction, journal: Journal, route: Route, keys: Collection[str
 def _waiting_elsewhere(tx: Transaction, route: Route, keys: Collection[str]) -> list[tuple[str, str]]:
     """(sink, key) of what waits for a person at the flow's other sinks."""
     flow, entity, sink = route
-    query = select(delivery.c.sink, delivery.c.key).where(delivery.c.entity == entity, delivery.c.key.in_(list(keys)))
+    query = select(delivery.c.sink, delivery.c.key)
+    query = query.where(delivery.c.entity == entity, bulk.among(tx, delivery.c.key, keys))
     query = query.where(delivery.c.flow == flow, delivery.c.sink != sink, delivery.c.state.in_(HELD))
     return [(row.sink, row.key) for row in tx.execute(query)]

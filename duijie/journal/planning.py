@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import exists, func, select
 
 from duijie.codec import Record
+from duijie.journal import bulk
 from duijie.journal.deliveries import supersede
 from duijie.journal.documents import Document
 from duijie.journal.journal import Journal
@@ -63,7 +64,7 @@ def plan(journal: Journal, flow: str, sink: str, wanted: Sequence[tuple[Document
     with journal.writing() as tx:
         supersede(tx, journal, sink, [document for document, _ in wanted if document.version > 1])
         rows = [_planned(journal, flow, sink, document, amount, state) for document, amount in wanted]
-        return len(tx.execute(journal.insert_new(delivery).returning(delivery.c.id), rows).all())
+        return len(bulk.insert_new(tx, journal, delivery, rows, delivery.c.id))
 
 
 def _planned(journal: Journal, flow: str, sink: str, document: Document, amount: int, state: str) -> Record:

@@ -22,7 +22,7 @@ from duijie.connect.errors import (
     UnmappedCode,
     VendorRejected,
 )
-from duijie.journal import alarms
+from duijie.journal import alarms, bulk
 from duijie.journal.journal import Journal
 from duijie.journal.tables import alert, delivery, unmapped, work_item, work_item_record
 
@@ -252,6 +252,13 @@ def close_of_step(tx: Transaction, journal: Journal, step: str, how: str) -> Non
     close_items(tx, journal, tx.execute(select(work_item.c.id).where(its_own, stopping)).scalars().all(), "duijie", how)
 
 
+def held_up(tx: Transaction, flow: str, entity: str, keys: Collection[str]) -> set[str]:
+    """Those of the keys that an item of a flow holds up, or held up."""
+    named = bulk.among(tx, work_item_record.c.key, keys)
+    query = select(work_item_record.c.key).where(work_item_record.c.entity == entity, named)
+    return set(tx.execute(query.where(work_item_record.c.flow == flow)).scalars())
+
+
 def release_records(
     tx: Transaction,
     journal: Journal,
@@ -278,7 +285,7 @@ def release_records(
     held = select(work_item_record.c.work_item_id).where(
         work_item_record.c.entity == entity,
         work_item_record.c.flow == flow,
-        work_item_record.c.key.in_(list(keys)),
+        bulk.among(tx, work_item_record.c.key, keys),
         work_item_record.c.work_item_id.in_(still_open),
     )
     touched = list(tx.execute(held.distinct()).scalars())
@@ -288,7 +295,7 @@ def release_records(
             work_item_record.c.entity == entity,
             work_item_record.c.flow == flow,
         )
-        tx.execute(work_item_record.delete().where(*mine, work_item_record.c.key.in_(list(keys))))
+        tx.execute(work_item_record.delete().where(*mine, bulk.among(tx, work_item_record.c.key, keys)))
         left = tx.execute(
             select(work_item_record.c.key).where(work_item_record.c.work_item_id == item_id).limit(1)
         ).first()

@@ -18,6 +18,7 @@ import yaml
 from croniter import croniter
 
 from duijie.connect.errors import ConfigError
+from duijie.flowfile import fault_of, faults
 
 Natural = Annotated[int, msgspec.Meta(ge=0)]
 CRON_FIELDS = 5
@@ -192,17 +193,31 @@ def _is_cron(line: str) -> bool:
     return len(line.split()) == CRON_FIELDS and bool(croniter.is_valid(line))
 
 
-def load_flow(path: Path) -> Flow:
-    """Read one flow file. Raises ConfigError naming the file, the place in it and what was expected."""
+def _wrong(path: Path, zh: str, en: str) -> ConfigError:
+    return ConfigError(f"流程文件 {path} 有误: {zh}", en=f"the flow file {path} is wrong: {en}", where=str(path))
+
+
+def _text(path: Path) -> str:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        flow = msgspec.convert(data, Flow)
-    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
-        raise ConfigError(
-            f"流程文件 {path} 有误: {error}, 请按 schemas/flow.json 更正",
-            en=f"the flow file {path} is wrong: {error}",
-            where=str(path),
-        ) from error
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _wrong(path, "不是 UTF-8 编码, 请另存为 UTF-8", "it is not UTF-8") from error
+    except OSError as error:
+        raise _wrong(path, f"无法读取 ({error.strerror})", f"it cannot be read ({error.strerror})") from error
+
+
+def load_flow(path: Path) -> Flow:
+    """Read one flow file. Raises ConfigError naming the file and everything that is wrong with it, by line."""
+    text = _text(path)
+    try:
+        flow = msgspec.convert(yaml.safe_load(text), Flow)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise _wrong(path, f"第 {line} 行不是有效的 YAML: {error.problem}", f"line {line}: {error.problem}") from error
+    except msgspec.ValidationError as error:
+        found = faults(text, msgspec.json.schema(Flow)) or [fault_of(text, error)]
+        told = "; ".join(f"line {one.line} {one.place} {one.en}" for one in found)
+        raise _wrong(path, "; ".join(map(str, found)), told) from error
     if flow.schedule not in ("", DOORBELL) and not _is_cron(flow.schedule):
         raise ConfigError(
             f"流程文件 {path} 的 schedule “{flow.schedule}” 不是 5 段的 cron (分 时 日 月 周), 例如 */10 * * * *",

@@ -15,7 +15,7 @@ CONNECTORS = sorted((ROOT / "connectors").rglob("*.py"))
 ORDER = [  # each room may import those before it, never those after it
     {"codec", "connect", "difference", "people"},
     {"schemas"},
-    {"mapping", "journal", "flow"},
+    {"mapping", "journal", "flow", "flowfile"},
     {"leases", "parcels", "runtime", "sharing", "shift"},
     {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes", "provenance", "ingress"}
     | {"watch", "keep"},

@@ -19,7 +19,7 @@ from duijie.mapping.compile import Compiler
 from duijie.mapping.document import Block, Item, Scalar, plain, read
 from duijie.mapping.emit import Unit
 from duijie.mapping.faults import RAISED, FieldError
-from duijie.mapping.findings import Finding, Findings, MappingErrors, Spot, shown
+from duijie.mapping.findings import Finding, Findings, MappingErrors, Spot, nearest, shown
 from duijie.mapping.forms import Object, Parts, Reader
 from duijie.mapping.interpret import interpret
 from duijie.mapping.render import render
@@ -185,11 +185,17 @@ def namespace(unit: Unit) -> dict[str, Any]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise MappingError(
-            f"映射文件无法读取: {error}", en=f"the mapping file cannot be read: {error}", where=str(path)
-        ) from None
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        zh, en = f"映射文件 {shown(path)} 不是 UTF-8 编码, 请另存为 UTF-8", f"{shown(path)} is not UTF-8"
+    except FileNotFoundError:
+        near = nearest(path.stem, (one.stem for one in path.parent.glob("*.yaml")))
+        zh, en = f"没有映射文件 {shown(path)}", f"there is no mapping file {shown(path)}"
+        if near:
+            zh, en = f"{zh}, 是否指 {near}?", f"{en}; did you mean {near}?"
+    except OSError as error:
+        zh, en = f"映射文件 {shown(path)} 无法读取: {error.strerror}", f"{shown(path)} cannot be read: {error.strerror}"
+    raise MappingError(zh, en=en, where=str(path))
 
 
 def _parts(text: str, path: Path, shipped: Sequence[File], findings: Findings) -> Parts | None:

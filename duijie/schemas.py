@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ def _validator(entity: str) -> Any:
 CENT = Decimal("0.01")
 KEY_LENGTH = 200
 KEYS = ("key", "_no")
+_NUMBER = re.compile(r"\.\d+")
 TOTALS = ("gross", "amount", "debit")
 MOST = Decimal(10) ** 13  # yuan: ten million million, far within the journal's integer fen
 
@@ -138,27 +140,32 @@ def check(entity: str, document: Record) -> None:
     faults = list(_too_much(document))
     if not faults and _quick(entity).accepts(document):
         return
-    faults += [f"{_path(error)}: {error.message}" for error in _validator(entity).iter_errors(document)]
+    faults += [(_path(error), error.message) for error in _validator(entity).iter_errors(document)]
     if not faults:
         return
-    shown = "; ".join(faults[:SHOWN]) + (f" … 共 {len(faults)} 处" if len(faults) > SHOWN else "")
-    raise InvalidDocument(
+    shown = "; ".join(f"{place}: {words}" for place, words in faults[:SHOWN]) + (
+        f" … 共 {len(faults)} 处" if len(faults) > SHOWN else ""
+    )
+    refused = InvalidDocument(
         f"单据不符合 {entity} 的结构: {shown}; 请更正源数据或映射后重放",
         en=f"the document breaks the schema of {entity}: {shown}",
         code="SCHEMA",
         where=str(document.get("key", "")),
     )
+    places = dict.fromkeys(_NUMBER.sub("[]", place) for place, _ in faults)
+    refused.cause = f"结构 {', '.join(list(places)[:SHOWN])}"
+    raise refused
 
 
-def _too_much(document: Record) -> Iterator[str]:
-    """Keys and totals beyond what is kept of them."""
+def _too_much(document: Record) -> Iterator[tuple[str, str]]:
+    """Keys and totals beyond what is kept of them, and how."""
     for name, value in document.items():
         if name.endswith(KEYS) and isinstance(value, str) and len(value) > KEY_LENGTH:
-            yield f"{name}: 超过 {KEY_LENGTH} 个字"
+            yield name, f"超过 {KEY_LENGTH} 个字"
     for name in TOTALS:
         total = document.get(name)
         if isinstance(total, Decimal | int) and not -MOST < total < MOST:
-            yield f"{name}: {total:.3g} 超出金额范围"
+            yield name, f"{total:.3g} 超出金额范围"
 
 
 def _path(error: Any) -> str:

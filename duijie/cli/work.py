@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,8 @@ from rich.text import Text
 
 from duijie.alerts.standing import people_of
 from duijie.cli.output import AsJson, console, show, told
-from duijie.console.words import KINDS, age
+from duijie.connect.errors import ConfigError
+from duijie.console.words import ENTITIES, KINDS, age
 from duijie.flow import load_flows
 from duijie.journal import Journal, documents, views, work
 from duijie.replay import Routes, preview_item, replay_item
@@ -36,25 +38,25 @@ def list_items(
     """Open work items with owner, impact and next step."""
     journal = Journal.open()
     now = journal.now()
-    found = views.items(journal, kind=kind_of(kind), owner=owner)
-    rows = [
-        {
-            "编号": one.id,
-            "类别": one.kind,
-            "对象": one.subject,
-            "责任": " ".join(filter(None, (one.owner, people_of(one.owner)))),
-            "已等": age(one.created_at, now),
-            "单据": one.records,
-            "金额": f"{documents.yuan(one.money):,}",
-            "原因": one.reason,
-            "下一步": one.next_step,
-        }
-        for one in found
-    ]
+    rows = [_row(one, now) for one in views.items(journal, kind=kind_of(kind), owner=owner)]
     if as_json or not rows:
         show(rows, as_json, "待处理")
     for row in rows if not as_json else ():
         _tell(row)
+
+
+def _row(one: views.Item, now: datetime) -> dict[str, Any]:
+    return {
+        "编号": one.id,
+        "类别": one.kind,
+        "对象": one.subject,
+        "责任": " ".join(filter(None, (one.owner, people_of(one.owner)))),
+        "已等": age(one.created_at, now),
+        "单据": one.records,
+        "金额": f"{documents.yuan(one.money):,}",
+        "原因": one.reason,
+        "下一步": one.next_step,
+    }
 
 
 def _tell(row: Mapping[str, Any]) -> None:
@@ -64,6 +66,32 @@ def _tell(row: Mapping[str, Any]) -> None:
     held = f"{row['单据']} 张单据, {row['金额']} 元" if row["单据"] else "没有单据被它挡住"
     for line in (held, row["原因"], f"→ {row['下一步']}"):
         console.print(Padding(Text(line), (0, 0, 0, 4)))
+
+
+@app.command("show")
+@told
+def show_item(item: Item, as_json: AsJson = False) -> None:
+    """One work item with every document that it holds, and why each of them waits."""
+    journal = Journal.open()
+    found = views.items(journal, item_id=item)
+    if not found:
+        raise ConfigError(f"没有编号为 {item} 的待处理", en=f"no work item {item}", where=str(item))
+    held = views.records(journal, item)
+    why = views.reasons(journal, held)
+    rows = [
+        {
+            "单据": ENTITIES.get(one.entity, one.entity),
+            "号码": one.key,
+            "流程": one.flow,
+            "金额": f"{documents.yuan(one.amount):,}",
+            "原因": why[one.entity, one.key],
+        }
+        for one in held
+    ]
+    if not as_json:
+        _tell(_row(found[0], journal.now()))
+    more = f" (共 {found[0].records} 张, 金额最大的 {len(rows)} 张)" if found[0].records > len(rows) else ""
+    show(rows, as_json, f"待处理 {item} 的单据{more}")
 
 
 @app.command()

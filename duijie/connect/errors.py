@@ -123,9 +123,13 @@ class ConnectorFault(ConfigError):
 
 
 class DataError(Terminal):
-    """This one record is wrong."""
+    """This one record is wrong.
+
+    `cause`: what others may have wrong in the same way, such as a rule's field; they share one work item.
+    """
 
     blame: ClassVar[Blame] = "data"
+    cause: str = ""
 
 
 class UnmappedCode(DataError):
@@ -162,6 +166,8 @@ _UNMAPPED = {
 
 class MalformedMessage(DataError):
     """The record cannot be read as its stream promises."""
+
+    cause = "报文"
 
 
 class InvalidDocument(DataError):

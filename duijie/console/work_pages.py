@@ -52,7 +52,8 @@ def _reading(routes: APIRouter, site: Site) -> None:
         found = views.items(site.journal, item_id=item_id)
         if not found:
             raise HTTPException(404, "没有这个待处理")
-        shown: dict[str, Any] = {"item": found[0], "records": views.records(site.journal, item_id)}
+        records = views.records(site.journal, item_id)
+        shown: dict[str, Any] = {"item": found[0], "records": records, "reasons": views.reasons(site.journal, records)}
         who = standing.people_of(found[0].owner)
         return site.page(request, "work_item.html", **shown, who=who, preview=_preview(site, found[0]))
 

@@ -9,8 +9,19 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, case, func, select
 
+from duijie.journal.deliveries import HELD
 from duijie.journal.journal import Journal
-from duijie.journal.tables import alert, comparison, delivery, difference, incident, work_item, work_item_record
+from duijie.journal.tables import (
+    HELD_STATES,
+    alert,
+    comparison,
+    delivery,
+    difference,
+    incident,
+    message,
+    work_item,
+    work_item_record,
+)
 
 ROWS_SHOWN = 200
 
@@ -110,6 +121,19 @@ def records(journal: Journal, item_id: int, most: int = ROWS_SHOWN) -> Sequence[
     query = query.order_by(work_item_record.c.amount.desc(), work_item_record.c.key).limit(most)
     with journal.reading() as tx:
         return tx.execute(query).all()
+
+
+def reasons(journal: Journal, held: Sequence[Row[Any]]) -> dict[tuple[str, str], str]:
+    """Why each of an item's records waits now, by (entity, key): its delivery's reason, else its last message's."""
+    keys = [one.key for one in held]
+    sent = select(delivery.c.entity, delivery.c.key, delivery.c.reason).order_by(delivery.c.id)
+    sent = sent.where(delivery.c.key.in_(keys), delivery.c.state.in_(HELD))
+    read = select(message.c.key, message.c.reason).order_by(message.c.id)
+    read = read.where(message.c.key.in_(keys), message.c.state.in_(HELD_STATES))
+    with journal.reading() as tx:
+        deliveries = {(row.entity, row.key): row.reason for row in tx.execute(sent)}
+        messages = {row.key: row.reason for row in tx.execute(read)}
+    return {(one.entity, one.key): deliveries.get((one.entity, one.key), messages.get(one.key, "")) for one in held}
 
 
 def comparisons(journal: Journal) -> Sequence[Row[Any]]:

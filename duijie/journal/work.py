@@ -15,7 +15,9 @@ from sqlalchemy import Row, exists, select, update
 
 from duijie.connect.errors import (
     ConfigError,
+    ConnectorFault,
     CredentialError,
+    DataError,
     DuijieError,
     MalformedMessage,
     MappingError,
@@ -51,6 +53,7 @@ NEXT_STEPS = {
     "invoice": "按原因更正抬头、税号或商品编码后重新申请",
     "vanished": "检查该连接的账号、店铺授权与查询权限是否变更, 恢复后自动继续; 若确实成批删除, 请在目标系统逐张作废",
 }
+MOVED = "已由其他待处理接管"
 PASSED = "重放后全部通过"
 TITLES = {
     "unmapped": "对照缺失, 单据等待",
@@ -90,6 +93,18 @@ class Finding:
     subject: str
     reason: str
     missing: Missing | None = None
+
+
+def finding_of(error: DuijieError, place: str, key: str, mapping: str, connection: str) -> Finding:
+    """The work item that a record's error asks for, at a place (an entity, a sink): its own, or that of its cause.
+
+    What many records have wrong in the same rule of a mapping is one item, and so is a connector's fault, whatever the
+    record.
+    """
+    if isinstance(error, ConnectorFault):
+        return finding_for(error, f"{place}:{error.code or error.where}", connection)
+    cause = error.cause if isinstance(error, DataError) else ""
+    return finding_for(error, f"{place}:{mapping} {cause}" if cause else f"{place}:{key}", connection)
 
 
 def finding_for(error: DuijieError, subject: str, connection: str = "") -> Finding:
@@ -268,15 +283,17 @@ def release_records(
     how: str = PASSED,
     about: str = "",
     missed_by: str | None = None,
+    but: int = 0,
 ) -> None:
     """Records that went through a flow after all: take them off its items, close items that hold nothing any more.
 
     `how` is what the last one leaves as the resolution; `about`: only off the items whose subject begins so;
-    `missed_by`: only off those of a code that is missing at this connection ("": of a document that is missing).
+    `missed_by`: only off those of a code that is missing at this connection ("": of a document that is missing);
+    `but`: not off this item.
     """
     if not keys:
         return
-    still_open = select(work_item.c.id).where(work_item.c.state != "closed")
+    still_open = select(work_item.c.id).where(work_item.c.state != "closed", work_item.c.id != but)
     if about:
         still_open = still_open.where(work_item.c.subject.startswith(about, autoescape=True))
     if missed_by is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from duijie.connect.errors import DataError, UnmappedCode
@@ -9,6 +10,9 @@ from duijie.mapping.findings import Spot
 from duijie.mapping.values import Fault, Said, show
 
 RAISED = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError, Fault, UnmappedCode)
+
+
+_NUMBER = re.compile(r"\[\d+\]")
 
 
 class FieldError(DataError):
@@ -19,6 +23,7 @@ class FieldError(DataError):
         if not isinstance(value, Said):
             zh, en = f"字段 {field}: {zh} (值: {show(value)})", f"{field}: {en} (value: {show(value)})"
         super().__init__(zh, en=en, code=code, where=f"{field} {spot}")
+        self.cause = f"字段 {_NUMBER.sub('[]', field)}"
         self.field = field
         self.spot = spot
         self.value = value

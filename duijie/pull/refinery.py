@@ -131,9 +131,11 @@ class Refinery:
         return message.id in self._sure or tombstones.marks(message.body)
 
     def _wait(self, tx: Transaction, source: Source, message: Message, error: DataError) -> tuple[str, str]:
-        finding = work.finding_for(error, f"{self._entity}:{message.key}", source.connection)
+        finding = work.finding_of(error, self._entity, message.key, self._mapping.name, source.connection)
         held = [(self._entity, message.key, _money_in(message))]
-        work.open_item(tx, self._journal, self.flow, finding, held)
+        item = work.open_item(tx, self._journal, self.flow, finding, held)
+        about = f"{self._entity}:"
+        work.release_records(tx, self._journal, self.flow, self._entity, [message.key], work.MOVED, about, but=item)
         return STATES.get(type(error), "invalid"), error.zh
 
 

@@ -19,7 +19,7 @@ PARTS: Mapping[str, Sequence[str]] = {
     "network": ("tests.faults.network",),
     "storm": ("tests.faults.storm",),
     "liars": ("pytest", "-q", "tests/faults/test_liars.py", "tests/faults/test_answers.py"),
-    "cursor": ("pytest", "-q", "tests/pull"),
+    "cursor": ("pytest", "-q", "--hypothesis-profile=explore", "tests/pull"),
     "load": ("tests.faults.load",),
     "airflow": ("tests.faults.airflow",),
 }

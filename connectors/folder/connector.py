@@ -48,7 +48,12 @@ SPEC = Spec(
     summary="读取导出的 JSON 文件, 写出 JSON 文件",
     settings=(
         Setting("path", "文件夹", help="其下 in/<数据流>/ 读入, out/<写入口>/ 写出"),
-        Setting("streams", "数据流", required=False, help='{"orders": {"entity": "sales_order", "key": "id"}}'),
+        Setting(
+            "streams",
+            "数据流",
+            required=False,
+            help='{"orders": {"entity": "sales_order", "key": "id", "rows": "data.rows"}}; rows 是记录所在, 可省略',
+        ),
         Setting(
             "sinks", "写入口", required=False, help='{"orders": {"entity": "…", "key": "no", "figures": ["amount"]}}'
         ),
@@ -60,10 +65,14 @@ SPEC = Spec(
 
 
 class Read(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What a stream's files hold: records of an entity, each known by a field."""
+    """What a stream's files hold: records of an entity, each known by a field.
+
+    `rows`: where they are in a file that holds more, as in "data.rows".
+    """
 
     entity: str
     key: str
+    rows: str = ""
 
 
 class Written(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -81,6 +90,7 @@ class FileStream:
         self.name = name
         self.entity = held.entity
         self.key = held.key
+        self._rows = held.rows
         self._box = box
 
     def partitions(self) -> Iterable[str]:
@@ -88,11 +98,26 @@ class FileStream:
         return [""]
 
     def read(self, window: Window) -> Iterator[Page]:
-        """The files changed in the window; by key, the records of every file that have one of the keys."""
-        for path in self._box.all() if window.keys else self._box.changed(window.since, window.until):
-            found = [one for one in records(path) if not window.keys or str(one.get(self.key)) in window.keys]
+        """The files changed in the window, the newest first; by key, those of every file that have one of the keys.
+
+        Of a key that several files hold, or one file holds twice, only the newest record is there.
+        """
+        seen: set[str] = set()
+        files = self._box.all() if window.keys else self._box.changed(window.since, window.until)
+        for path in reversed(files):
+            found = self._unseen(path, seen, window.keys)
             for at in range(0, len(found), PAGE):
                 yield Page(found[at : at + PAGE])
+
+    def _unseen(self, path: Path, seen: set[str], wanted: Sequence[str]) -> list[Record]:
+        found: list[Record] = []
+        for one in reversed(list(records(path, self._rows))):
+            key = "" if one.get(self.key) is None else str(one[self.key])
+            if (wanted and key not in wanted) or key in seen:
+                continue
+            seen |= {key} if key else set()
+            found.append(one)
+        return found[::-1]
 
 
 class FileSink:
@@ -166,18 +191,20 @@ class Folder:
 
     def check(self) -> list[tuple[str, str]]:
         """What lies in each folder."""
-        read = [(f"in/{name}", _seen(Box(self.path / "in" / name), one.key)) for name, one in self.reads.items()]
+        read = [(f"in/{name}", _seen(Box(self.path / "in" / name), one)) for name, one in self.reads.items()]
         written = [(f"out/{name}", "将写出 JSON 文件") for name in self.writes]
         return [("文件夹", str(self.path)), *read, *written]
 
 
-def _seen(box: Box, key: str) -> str:
+def _seen(box: Box, held: Read) -> str:
     """How many files there are, and whether the first record has the key."""
     files = box.all()
-    first = next((record for path in files for record in records(path) if UNREAD not in record), None)
-    if first is None or key in first:
+    first = next((record for path in files for record in records(path, held.rows) if UNREAD not in record), None)
+    if first is None or held.key in first:
         return f"{len(files)} 个文件"
-    return f"{len(files)} 个文件; 注意: 第一条记录没有键字段 {key}, 它有: {', '.join(first)}; 请更正该数据流的 key"
+    nested = next((name for name, value in first.items() if isinstance(value, list | dict)), "")
+    hint = f"更正该数据流的 key, 或用 rows 指明记录所在 (如 {nested})" if nested else "更正该数据流的 key"
+    return f"{len(files)} 个文件; 注意: 第一条记录没有键字段 {held.key}, 它有: {', '.join(first)}; 请{hint}"
 
 
 def _open(connection: Connection, services: Services) -> Folder:

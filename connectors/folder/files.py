@@ -78,8 +78,11 @@ class Box:
         return self.path(key)
 
 
-def records(path: Path) -> Iterator[Record]:
-    """The records of a file. What cannot be read is one record that says so, so that it is kept and seen."""
+def records(path: Path, rows: str = "") -> Iterator[Record]:
+    """The records of a file, or those that stand at `rows` ("data.rows") in each of its objects.
+
+    What cannot be read is one record that says so, so that it is kept and seen.
+    """
     if path.stat().st_size > LARGEST:
         yield _unread(path, f"文件超过 {LARGEST // 1024 // 1024} MB, 请拆分", "")
         return
@@ -93,7 +96,7 @@ def records(path: Path) -> Iterator[Record]:
     pieces = text.splitlines() if path.suffix != ".json" else [text]
     for number, piece in enumerate(pieces, 1):
         if piece.strip():
-            yield from _decoded(path, number, piece)
+            yield from _decoded(path, number, piece, rows)
 
 
 def _is_gbk(text: bytes) -> bool:
@@ -104,12 +107,17 @@ def _is_gbk(text: bytes) -> bool:
     return True
 
 
-def _decoded(path: Path, number: int, text: bytes) -> Iterator[Record]:
+def _decoded(path: Path, number: int, text: bytes, rows: str) -> Iterator[Record]:
     try:
         found: Any = codec.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         line = f"第 {number} 行" if path.suffix != ".json" else "内容"
         yield _unread(path, f"{line}不是有效的 JSON: {error}", text.decode())
+        return
+    for name in filter(None, rows.split(".")):
+        found = found.get(name) if isinstance(found, dict) else None
+    if rows and found is None:
+        yield _unread(path, f"没有 {rows}, 请更正该数据流的 rows", text.decode())
         return
     for one in found if isinstance(found, list) else [found]:
         yield one if isinstance(one, dict) else _unread(path, "不是一条记录", codec.encode(one).decode())

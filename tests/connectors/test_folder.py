@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -88,6 +89,30 @@ class TestReading:
         (inbox / "a.json").write_text('{"number": 1}')
         said = dict(opened(tmp_path).check())
         assert "没有键字段 id, 它有: number" in said["in/customers"]
+
+    def test_records_that_stand_deeper_are_found_by_their_place(self, tmp_path: Path, inbox: Path) -> None:
+        (inbox / "a.json").write_text('{"code": 0, "data": {"rows": [{"id": 1}, {"id": 2}]}}')
+        (inbox / "b.json").write_text('{"code": 7}')
+        deep = {"customers": {"entity": "party", "key": "id", "rows": "data.rows"}}
+        stream = opened(tmp_path, streams=deep).streams["customers"]
+        found = {one.get("_file", one.get("id")): one for page in stream.read(EVER) for one in page.records}
+        assert {1, 2, "b.json"} == set(found)
+        assert "没有 data.rows" in found["b.json"]["_unread"]
+
+    def test_the_test_of_a_connection_says_where_records_may_stand(self, tmp_path: Path, inbox: Path) -> None:
+        (inbox / "a.json").write_text('{"code": 0, "data": {"rows": []}}')
+        assert "rows 指明记录所在 (如 data)" in dict(opened(tmp_path).check())["in/customers"]
+
+    def test_of_a_key_in_several_files_the_newest_counts(self, tmp_path: Path, inbox: Path) -> None:
+        for name, text in (("c", '[{"id": 1, "v": 1}, {"id": 2}]'), ("a", '[{"id": 1, "v": 2}, {"id": 1, "v": 3}]')):
+            (inbox / f"{name}.json").write_text(text)
+            time.sleep(0.02)
+        assert sorted(read(tmp_path), key=lambda one: int(one["id"])) == [{"id": 1, "v": 3}, {"id": 2}]
+        assert read(tmp_path, Window(EVER.since, EVER.until, keys=("1",))) == [{"id": 1, "v": 3}]
+
+    def test_records_without_a_key_are_all_there(self, tmp_path: Path, inbox: Path) -> None:
+        (inbox / "a.json").write_text('[{"id": null, "v": 1}, {"v": 2}, {"id": ""}]')
+        assert len(read(tmp_path)) == 3
 
     def test_a_file_that_is_still_being_written_is_not_there_yet(self, tmp_path: Path, inbox: Path) -> None:
         (inbox / ".half.json").write_text('{"id": 1')

@@ -27,6 +27,7 @@ from duijie.connect.services import Services
 from duijie.deliver import Delivering, must_take
 from duijie.derive.making import make
 from duijie.flow import Alert, Deliver, Derive, Flow, Poll, Pull, Reconcile, Step, Watch, load_flows
+from duijie.given import must_be_given
 from duijie.ingress.heed import heed
 from duijie.journal import Journal, deliveries, documents, work
 from duijie.journal.inbox import Source
@@ -122,6 +123,7 @@ class Engine:
 
     def _pull(self, flow: Flow, step: Pull) -> Counts:
         mapping = self.mapping(step.mapping)
+        must_be_given(step.name, step.settings, mapping, ("partition",))
         stream = self.stream(step.connection, step.stream)
         refinery = Refinery(self.journal, flow.flow, stream.entity, mapping, self._lookup(step.connection))
         try:
@@ -142,6 +144,7 @@ class Engine:
 
     def _poll(self, flow: Flow, step: Poll) -> Counts:
         mapping = self.mapping(step.mapping)
+        must_be_given(step.name, step.settings, mapping, ("partition",))
         stream = self.stream(step.connection, step.stream)
         refinery = Refinery(self.journal, flow.flow, stream.entity, mapping, self._lookup(step.connection))
         source = Source(step.connection, step.stream)
@@ -166,6 +169,7 @@ class Engine:
     def _deliver(self, flow: Flow, step: Deliver) -> Counts:
         mapping = self.mapping(step.mapping)
         must_take(step, mapping)
+        must_be_given(step.name, step.settings, mapping)
         sink = self.sink(step.connection, step.sink)
         shift = Shift(self.services.line(step.connection), self._turn)
         route = Delivering(self.journal, flow.flow, step, sink, mapping, self._lookup(step.connection), shift)

@@ -168,7 +168,7 @@ class TestFlowFiles:
             (("stream: material", "strem: material"), r"steps\[0\]"),
             (("verb: pull", "verb: pul"), "pul"),
             (("title: 商品", ""), "title"),
-            (("name: pull", "name: 1"), "str"),
+            (("name: pull", "name: 1"), r"line 5 steps\[0\].name must be text"),
         ],
     )
     def test_a_mistake_names_the_file_and_the_place(self, tmp_path: Path, change: tuple[str, str], words: str) -> None:

@@ -10,7 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from duijie.cli.output import AsJson, console, errors, show, told
 from duijie.connect.errors import ConfigError, DuijieError
-from duijie.flow import Deliver, Flow, Pull, load_flow, load_flows
+from duijie.flow import Deliver, Flow, Poll, Pull, load_flow, load_flows
 
 app = typer.Typer(no_args_is_help=True)
 Folder = Annotated[Path, typer.Option("--flows", help="The folder of flow files.")]
@@ -38,6 +38,7 @@ def list_flows(flows: Folder = DEFAULT, as_json: AsJson = False) -> None:
 def check(flows: Folder = DEFAULT, as_json: AsJson = False) -> None:
     """Read every flow file and every mapping that it names; exit 1 when one is wrong."""
     from duijie.deliver import must_take  # noqa: PLC0415
+    from duijie.given import must_be_given  # noqa: PLC0415
     from duijie.mapping import load_mapping  # noqa: PLC0415
     from duijie.pull.refinery import entities_of  # noqa: PLC0415
     from duijie.pull.sweep import must_sweep  # noqa: PLC0415
@@ -48,6 +49,8 @@ def check(flows: Folder = DEFAULT, as_json: AsJson = False) -> None:
             for step in load_flow(path).steps:
                 if name := getattr(step, "mapping", ""):
                     mapping = load_mapping(Path("mappings") / f"{name}.yaml")
+                    if isinstance(step, Pull | Poll | Deliver):
+                        must_be_given(step.name, step.settings, mapping, ("partition",))
                     if isinstance(step, Deliver):
                         must_take(step, mapping)
                     if isinstance(step, Pull) and step.sweep_days:

@@ -188,8 +188,9 @@ class Evaluator:
             return base[key]
         path = ast.unparse(node)
         inner = [ast.unparse(node.value)] * 2 if isinstance(node, ast.Attribute | ast.Subscript) else _THE_RECORD
+        zh = "请在流程步骤的 settings 中给出" if path.startswith("settings.") else "请核对来源记录"
         words = (
-            f"路径 {path} 不存在 ({inner[0]} 中没有); 请核对来源记录, 可缺省时用 default() 或 has()",
+            f"路径 {path} 不存在 ({inner[0]} 中没有); {zh}, 可缺省时用 default() 或 has()",
             f"the path {path} does not exist (not in {inner[1]}); check the record, or use default() or has()",
         )
         raise Missing(node, words, base, "MISSING")

@@ -6,7 +6,7 @@ import ast
 import keyword
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from duijie.mapping.document import Block, Entry, Item, Listing, Scalar
 from duijie.mapping.expression import parse
@@ -127,6 +127,13 @@ class Parts:
         for form in (*(named.form for named in self.let), self.fields):
             yield from scalars(form)
 
+    def needed_settings(self) -> set[str]:
+        """The names of the settings that are read whatever the record, and that no has() or default() asks about."""
+        roots = (*(named.form for named in self.let), self.fields)
+        always = [self.tree(scalar) for form in roots for scalar in scalars(form, unguarded)]
+        asked = {name for scalar in self.scalars() if (tree := self.tree(scalar)) for name in _asked(tree)}
+        return {name for tree in always if tree is not None for name in _needed(tree)} - asked
+
     def tree(self, scalar: Scalar) -> ast.expr | None:
         """The checked tree of an expression of these forms; None where it has a finding."""
         if id(scalar) not in self._trees:
@@ -134,8 +141,10 @@ class Parts:
         return self._trees[id(scalar)]
 
 
-def scalars(form: Form | Flat) -> Iterator[Scalar]:
-    """Every expression of a form and of all below it."""
+def scalars(form: Form | Flat, wanted: Callable[[Form | Flat], bool] = lambda _: True) -> Iterator[Scalar]:
+    """Every expression of a form and of all below it that are wanted."""
+    if not wanted(form):
+        return
     match form:
         case Value(expression=expression, default=default):
             own: tuple[Scalar | None, ...] = (expression, default, form.when)
@@ -150,7 +159,12 @@ def scalars(form: Form | Flat) -> Iterator[Scalar]:
             own, inner = (), (each,)
     yield from (scalar for scalar in own if scalar is not None)
     for each_form in (*inner, *((form.orelse,) if not isinstance(form, Flat) and form.orelse else ())):
-        yield from scalars(each_form)
+        yield from scalars(each_form, wanted)
+
+
+def unguarded(form: Form | Flat) -> bool:
+    """Whether nothing decides if a form is there, and nothing stands in for what it lacks."""
+    return isinstance(form, Flat) or (form.when is None and getattr(form, "default", None) is None)
 
 
 def form_text(form: Form) -> str:
@@ -318,3 +332,26 @@ class Reader:
             return Scalar(item.spot, "[]", ((line, column), (line, column + 1)))
         self.findings.error(item.spot, f"{key} 须是一个表达式", f"{key} must be one expression")
         return None
+
+
+def _needed(tree: ast.AST) -> Iterator[str]:
+    """Settings that an expression reads whichever way it goes."""
+    if isinstance(tree, ast.IfExp):
+        yield from _needed(tree.test)
+    elif isinstance(tree, ast.BoolOp):
+        yield from _needed(tree.values[0])
+    else:
+        yield from (tree.attr,) if _is_setting(tree) else ()
+        for below in ast.iter_child_nodes(tree):
+            yield from _needed(below)
+
+
+def _asked(tree: ast.AST) -> Iterator[str]:
+    """Settings below a has() or a default() of an expression."""
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in ("default", "has"):
+            yield from (each.attr for each in ast.walk(call) if _is_setting(each))
+
+
+def _is_setting(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "settings"

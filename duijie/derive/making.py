@@ -17,6 +17,7 @@ from duijie.codec import Record
 from duijie.connect.errors import ConfigError, InvalidDocument
 from duijie.derive import invoices, parties, stock, vouchers
 from duijie.derive.reversals import voucher_reversals
+from duijie.derive.withdrawals import invoice_withdrawals
 from duijie.flow import Derive, withdrawn
 from duijie.journal import Journal, deliveries, documents, work
 from duijie.journal.documents import Document
@@ -170,7 +171,7 @@ def _shop_stock(making: Making) -> Counts:
 
 def _invoice_requests(making: Making) -> Counts:
     rules = invoices.load_rules(making.rules / "invoice.yaml")
-    counts: Counts = Counter()
+    counts = invoice_withdrawals(making)
     for order in making.unused("invoice", "sales_order"):
         if "invoice_wish" not in order.body or order.body["status"] not in ("shipped", "finished"):
             continue

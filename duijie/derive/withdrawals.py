@@ -1,0 +1,62 @@
+"""What becomes of an invoice request when its order is withdrawn (作废, 反审核) after the request was made.
+
+A request that has not left yet is cancelled. One that left, or may have, is a tax matter: an invoice is never taken
+back without a person, who is told once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection as Transaction
+from sqlalchemy import select
+
+from duijie.flow import withdrawn
+from duijie.journal import deliveries, documents, reversals, work
+from duijie.journal.reversals import Used
+from duijie.journal.tables import delivery
+from duijie.journal.work import Finding
+
+if TYPE_CHECKING:
+    from duijie.derive.making import Making
+
+Counts = Counter[str]
+SETTLED = "invoice_withdrawn"
+SPAN = timedelta(days=92)
+UNSENT = {*deliveries.CANCELLABLE, "cancelled", "superseded"}
+
+
+def invoice_withdrawals(making: Making) -> Counts:
+    """Settle every order that was withdrawn after its request was made, once."""
+    counts: Counts = Counter()
+    settled = documents.derived_keys(making.journal, SETTLED)
+    since = making.journal.now() - SPAN
+    for used in reversals.changed(making.journal, "invoice", "sales_order", since):
+        if withdrawn(used.now) and used.key not in settled:
+            counts[_settle(making, used)] += 1
+    return counts
+
+
+def _settle(making: Making, used: Used) -> str:
+    """Cancel the request of one order, or leave it to a person; says which."""
+    with making.journal.writing() as tx:
+        order = documents.by_ids(tx, [used.document_id])[used.document_id]
+        documents.mark_derived(tx, SETTLED, [order], used.result_key)
+        rows = _rows(tx, used.result_key)
+        if rows and set(rows.values()) <= UNSENT:
+            waiting = [row for row, state in rows.items() if state in deliveries.CANCELLABLE]
+            deliveries.cancel_in(tx, making.journal, waiting, "duijie", f"来源已撤销订单 {used.key}, 尚未开票")
+            return "cancelled"
+        reason = f"订单 {used.key} 已被来源撤销, 而开票申请 {used.result_key} 已提交或已开票; 请核对后红冲"
+        finding = Finding("conflict", f"invoice_request:{used.result_key}", reason)
+        held = [("sales_order", used.key, documents.amount_of(order.body))]
+        work.open_item(tx, making.journal, making.flow, finding, held)
+        return "waiting"
+
+
+def _rows(tx: Transaction, request: str) -> dict[int, str]:
+    query = select(delivery.c.id, delivery.c.state)
+    query = query.where(delivery.c.entity == "invoice_request", delivery.c.key == request)
+    return {row.id: row.state for row in tx.execute(query.with_for_update() if tx.dialect.name != "sqlite" else query)}

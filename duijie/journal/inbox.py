@@ -170,6 +170,13 @@ def waiting(journal: Journal, source: Source, limit: int, after: int = 0) -> lis
         return [Message(*row) for row in tx.execute(query)]
 
 
+def last(journal: Journal, source: Source, keys: Collection[str]) -> list[Message]:
+    """The last messages of these keys in this partition, whatever their state."""
+    query = select(*COLUMNS).where(*_of(source), message.c.part == source.part, is_last())
+    with journal.reading() as tx:
+        return [Message(*row) for row in tx.execute(query.where(bulk.among(tx, message.c.key, keys)))]
+
+
 def still_waiting(tx: Transaction, ids: Collection[int]) -> set[int]:
     """Those of these messages that nobody has settled meanwhile."""
     query = select(message.c.id).where(bulk.among(tx, message.c.id, ids), message.c.state == "new")

@@ -195,22 +195,25 @@ def ask_again(
     """Ask for the keys of messages that look older than what is kept; returns those whose source says the same again.
 
     A message may be late: then its source says something newer by now, which is stored. Or its source was changed
-    with a time that lies back, or restored from a copy: then what it says now holds.
+    with a time that lies back, or restored from a copy: then what it says now holds. Where it says several things of
+    one key at once, the last of them counts.
     """
-    wanted: dict[str, dict[str, Message]] = defaultdict(dict)
+    wanted: dict[str, dict[str, str]] = defaultdict(dict)
     for message in older:
-        wanted[message.part][message.key] = message
+        wanted[message.part][message.key] = _content(message)
     same: list[Message] = []
-    for part, messages in wanted.items():
+    for part, contents in wanted.items():
         here = replace(source, part=part)
-        for page in pages(here, stream, Window(now, now, part, tuple(messages))):
-            said = {row["key"]: row["hash"] for row in _store(journal, here, stream, page, counts)}
-            same += [messages[key] for key, hashed in said.items() if key in messages and _says(messages[key], hashed)]
+        said: dict[str, str] = {}
+        for page in pages(here, stream, Window(now, now, part, tuple(contents))):
+            said |= {row["key"]: row["hash"] for row in _store(journal, here, stream, page, counts)}
+        again = {key for key, content in contents.items() if said.get(key) == content}
+        same += [one for one in inbox.last(journal, here, again) if _content(one) == contents[one.key]]
     return same
 
 
-def _says(message: Message, hashed: str) -> bool:
-    return codec.digest(codec.decode(message.body)) == hashed
+def _content(message: Message) -> str:
+    return codec.digest(codec.decode(message.body))
 
 
 def _store(journal: Journal, source: Source, stream: Stream, page: Page, counts: Counts) -> list[Record]:

@@ -15,6 +15,8 @@ from duijie.pull.reading import Counts, ask_again, read
 from duijie.pull.refinery import Refinery
 from duijie.pull.sweep import sweep
 
+ROUNDS = 3  # what comes of asking may look older again; what still does then waits for the next run
+
 
 def run(journal: Journal, step: Pull, stream: Stream, refinery: Refinery, before: Callable[[], Counts]) -> Counts:
     """Run a pull; what was read is mapped whatever failed. `before` reads what is more urgent.
@@ -35,8 +37,10 @@ def run(journal: Journal, step: Pull, stream: Stream, refinery: Refinery, before
 def refine(journal: Journal, source: Source, stream: Stream, refinery: Refinery, settings: Record) -> Counts:
     """Map everything that waits. Raises errors of the tree when its source cannot be asked again: the next run asks."""
     counts = refinery.run(source, settings)
-    if older := refinery.older:
-        refinery.older = []
+    for _ in range(ROUNDS):
+        older, refinery.older = refinery.older, []
+        if not older:
+            break
         same = ask_again(journal, source, stream, older, journal.now(), counts)
         counts += refinery.decide(source, settings, older, same)
         counts += refinery.run(source, settings)

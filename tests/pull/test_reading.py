@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from duijie import flow
 from duijie.connect.errors import ConfigError, ConnectorFault, CredentialError, Terminal
 from duijie.connect.protocol import Page, Window
 from duijie.journal import Journal, inbox
+from duijie.journal.tables import message
 from tests.pull.source import START, Edit, Source
 from tests.pull.world import World, mapping_in
 
@@ -137,6 +140,28 @@ def test_what_looks_older_waits_until_its_source_can_be_asked_about_it(kept: Jou
     assert one.held() == {("S01", "a"): "new"}
     assert one.try_pull(5 * HOUR) == ""
     assert one.held() == {("S01", "a"): "restored"}
+
+
+class Contradicting(Source):
+    """Says two things of every key, the true one last."""
+
+    def read(self, window: Window) -> Iterator[Page]:
+        for page in super().read(window):
+            yield replace(page, records=[said for row in page.records for said in ({**row, "text": "untrue"}, row)])
+
+
+def test_of_a_source_that_says_several_things_of_one_key_the_last_holds(kept: Journal, tmp_path: Path) -> None:
+    source = Contradicting([Edit(0, "a", "old"), Edit(100, "a", "new")], pace=0)
+    one = world(kept, tmp_path, source, overlap_minutes=70)
+    one.pull()
+    source.edits.append(Edit(HOUR + 50, "a", "restored", back=HOUR + 50))
+    assert one.try_pull(HOUR + 100) == ""
+    assert one.held() == {("S01", "a"): "restored"}
+    with kept.reading() as tx:
+        waiting = tx.execute(
+            select(message.c.id).where(message.c.connection == one.connection, message.c.state == "new")
+        )
+        assert waiting.all() == []
 
 
 def test_the_schema_of_flow_files_is_that_of_the_code() -> None:

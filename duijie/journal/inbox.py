@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, select, update
 from sqlalchemy import Connection as Transaction
 
 from duijie import codec
@@ -186,6 +186,14 @@ def still_waiting(tx: Transaction, ids: Collection[int]) -> set[int]:
 def still_last(tx: Transaction, ids: Collection[int]) -> set[int]:
     """Those of these messages that are the last ones under their keys."""
     return set(tx.execute(select(message.c.id).where(bulk.among(tx, message.c.id, ids), is_last())).scalars())
+
+
+def waiting_before(tx: Transaction, ids: Collection[int]) -> set[int]:
+    """The messages that no mapping has seen yet and that one of these follows under the same key."""
+    later = message.alias("later")
+    same = (later.c[name] == message.c[name] for name in ("connection", "stream", "part", "key"))
+    query = select(message.c.id).join(later, and_(*same, message.c.id < later.c.id))
+    return set(tx.execute(query.where(bulk.among(tx, later.c.id, ids), message.c.state == "new")).scalars())
 
 
 def settle(tx: Transaction, ids: Iterable[int], state: str, mapping: str, reason: str = "") -> None:

@@ -69,7 +69,7 @@ class Refinery:
         with self._journal.writing() as tx:
             inbox.alone(tx, self._journal, source)
             last = inbox.still_last(tx, self._sure)
-            overtaken = [message.id for message in asked if message.id not in last]
+            overtaken = {message.id for message in asked} - last | inbox.waiting_before(tx, last)
             inbox.settle(tx, inbox.still_waiting(tx, overtaken), "mapped", self.stamp, inbox.OVERTAKEN)
             return self.keep(tx, source, [one for one in results if one[0].id in last])
 

@@ -10,13 +10,9 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection as Transaction
-from sqlalchemy import select
-
 from duijie.flow import withdrawn
 from duijie.journal import deliveries, documents, reversals, work
 from duijie.journal.reversals import Used
-from duijie.journal.tables import delivery
 from duijie.journal.work import Finding
 
 if TYPE_CHECKING:
@@ -44,7 +40,7 @@ def _settle(making: Making, used: Used) -> str:
     with making.journal.writing() as tx:
         order = documents.by_ids(tx, [used.document_id])[used.document_id]
         documents.mark_derived(tx, SETTLED, [order], used.result_key)
-        rows = _rows(tx, used.result_key)
+        rows = reversals.rows(tx, making.journal, "invoice_request", used.result_key)
         if rows and set(rows.values()) <= UNSENT:
             waiting = [row for row, state in rows.items() if state in deliveries.CANCELLABLE]
             deliveries.cancel_in(tx, making.journal, waiting, "duijie", f"来源已撤销订单 {used.key}, 尚未开票")
@@ -54,9 +50,3 @@ def _settle(making: Making, used: Used) -> str:
         held = [("sales_order", used.key, documents.amount_of(order.body))]
         work.open_item(tx, making.journal, making.flow, finding, held)
         return "waiting"
-
-
-def _rows(tx: Transaction, request: str) -> dict[int, str]:
-    query = select(delivery.c.id, delivery.c.state)
-    query = query.where(delivery.c.entity == "invoice_request", delivery.c.key == request)
-    return {row.id: row.state for row in tx.execute(query.with_for_update() if tx.dialect.name != "sqlite" else query)}

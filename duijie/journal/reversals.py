@@ -56,6 +56,12 @@ def states(journal: Journal, entity: str, key: str) -> set[str]:
         return set(tx.execute(query.distinct()).scalars())
 
 
+def rows(tx: Transaction, journal: Journal, entity: str, key: str) -> dict[int, str]:
+    """The deliveries of a document by id, over all sinks, with their states, which stay so in this transaction."""
+    query = select(delivery.c.id, delivery.c.state).where(delivery.c.entity == entity, delivery.c.key == key)
+    return {row.id: row.state for row in tx.execute(query.with_for_update() if journal.is_postgres else query)}
+
+
 def put_aside(tx: Transaction, rule: str, used: Sequence[Used], result_key: str) -> bool:
     """Move the uses aside and say what reverses them. False: somebody else has done so; roll back."""
     for one in used:

@@ -42,11 +42,12 @@ def test_what_came_and_what_was_refused_is_shown(ops: TestClient, kept: Journal)
 @pytest.mark.browser
 def test_a_push_to_the_consoles_server_shows_on_the_page(page: Page, url: str, kept: Journal, pictures: Path) -> None:
     address = f"{url}/in/nuonuo?t={token_of(find_connection('nuonuo'))}"
+    refused = "operater=callback&orderno=DJ1"
+    assert requests.post(f"{url}/in/nuonuo?t=x", data=refused, headers=FORM, timeout=10).status_code == 401
+    assert requests.post(f"{url}/in/nobody", data=refused, headers=FORM, timeout=10).status_code == 404
     for number in (1, 2, 2):
         body = f"operater=callback&orderno=DJ{number}"
         assert requests.post(address, data=body, headers=FORM, timeout=10).json()["status"] == "0000"
-    assert requests.post(f"{url}/in/nuonuo?t=x", data=body, headers=FORM, timeout=10).status_code == 401
-    assert requests.post(f"{url}/in/nobody", data=body, headers=FORM, timeout=10).status_code == 404
     assert [(one.key, one.hints) for one in pushes.waiting(kept, "nuonuo", "invoice", 9)] == [("DJ1", 1), ("DJ2", 2)]
 
     page.goto(f"{url}/pushes")

@@ -293,13 +293,7 @@ class Delivering:
                 if self._settle(tx, {one.claim: Change(after, error.zh, retry_in=60.0)}):
                     key, mapping = one.document.key, self._mapping.name
                     finding = work.finding_of(error, self._name, key, mapping, self._step.connection)
-                    item = work.open_item(tx, self._journal, self._flow, finding, [held(one)])
-                    self._leave(tx, key, item)
-
-    def _leave(self, tx: Transaction, key: str, item: int) -> None:
-        """A document waits for another reason now: off the items of this sink that it waited in before."""
-        about = f"{self._name}:"
-        work.release_records(tx, self._journal, self._flow, self._step.entity, [key], work.MOVED, about, but=item)
+                    work.open_instead(tx, self._journal, self._flow, finding, self._name, held(one))
 
     def _find(self, parcels: Sequence[Parcel]) -> Rows[str, Found] | None:
         """What the target holds already; None when it cannot be asked now (everything is put back as it was)."""

@@ -123,7 +123,7 @@ class Engine:
 
     def _pull(self, flow: Flow, step: Pull) -> Counts:
         mapping = self.mapping(step.mapping)
-        must_be_given(step.name, step.settings, mapping, ("partition",))
+        must_be_given(step, mapping)
         stream = self.stream(step.connection, step.stream)
         refinery = Refinery(self.journal, flow.flow, stream.entity, mapping, self._lookup(step.connection))
         try:
@@ -144,7 +144,7 @@ class Engine:
 
     def _poll(self, flow: Flow, step: Poll) -> Counts:
         mapping = self.mapping(step.mapping)
-        must_be_given(step.name, step.settings, mapping, ("partition",))
+        must_be_given(step, mapping)
         stream = self.stream(step.connection, step.stream)
         refinery = Refinery(self.journal, flow.flow, stream.entity, mapping, self._lookup(step.connection))
         source = Source(step.connection, step.stream)
@@ -169,7 +169,7 @@ class Engine:
     def _deliver(self, flow: Flow, step: Deliver) -> Counts:
         mapping = self.mapping(step.mapping)
         must_take(step, mapping)
-        must_be_given(step.name, step.settings, mapping)
+        must_be_given(step, mapping)
         sink = self.sink(step.connection, step.sink)
         shift = Shift(self.services.line(step.connection), self._turn)
         route = Delivering(self.journal, flow.flow, step, sink, mapping, self._lookup(step.connection), shift)

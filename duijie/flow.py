@@ -214,6 +214,8 @@ def load_flow(path: Path) -> Flow:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise _wrong(path, f"第 {line} 行不是有效的 YAML: {error.problem}", f"line {line}: {error.problem}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise _wrong(path, f"不是有效的 YAML: {error}", f"not valid YAML: {error}") from error
     except msgspec.ValidationError as error:
         found = faults(text, msgspec.json.schema(Flow)) or [fault_of(text, error)]
         told = "; ".join(f"line {one.line} {one.place} {one.en}" for one in found)

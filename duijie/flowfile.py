@@ -20,6 +20,7 @@ from duijie.mapping.findings import nearest
 
 Place = Sequence[str | int]
 Schema = Mapping[str, Any]
+DEEPEST = 30
 TYPES = {
     "string": ("文本", "text"),
     "integer": ("整数", "an integer"),
@@ -49,10 +50,11 @@ class Fault:
 
 def faults(text: str, schema: Schema) -> list[Fault]:
     """Everything that the text of a flow file has against the schema, in its order. Raises yaml.YAMLError."""
-    root = _root(text)
-    data = msgspec.to_builtins(yaml.safe_load(text))
+    loader = yaml.SafeLoader(text)
+    root = loader.get_single_node()
     if not isinstance(root, MappingNode):
         return [Fault(1, "", "应为 flow:, title:, steps: 等字段", "flow:, title:, steps: are due here")]
+    data = _data(loader, root)
     found = [*_of(root, (), "Flow", _steps_apart(schema), data)]
     steps = data.get("steps")
     for at, step in enumerate(steps if isinstance(steps, list) else ()):
@@ -64,11 +66,19 @@ def fault_of(text: str, error: msgspec.ValidationError) -> Fault:
     """What msgspec says, by its line."""
     said, _, at = str(error).partition(" - at `$")
     place = [int(each) if each.isdigit() else each for each in _STEP.findall(at.rstrip("`"))]
-    return _at(_root(text), place, _MOMENT if "datetime" in said else (said, said))
+    root = yaml.compose(text, Loader=yaml.SafeLoader) or yaml.ScalarNode("", "")
+    return _at(root, place, _MOMENT if "datetime" in said else (said, said))
 
 
-def _root(text: str) -> Node:
-    return yaml.compose(text, Loader=yaml.SafeLoader) or yaml.ScalarNode("", "")
+def _data(loader: yaml.SafeLoader, node: Node, depth: int = 0) -> Any:
+    """What a node says, its keys as they are written (`on`, which YAML reads as true); nothing below `DEEPEST`."""
+    if depth > DEEPEST:
+        return None
+    if isinstance(node, MappingNode):
+        return {str(key.value): _data(loader, value, depth + 1) for key, value in node.value}
+    if isinstance(node, SequenceNode):
+        return [_data(loader, value, depth + 1) for value in node.value]
+    return msgspec.to_builtins(loader.construct_object(node))
 
 
 def _steps_apart(schema: Schema) -> Schema:
@@ -80,7 +90,7 @@ def _steps_apart(schema: Schema) -> Schema:
 def _of_step(root: Node, at: int, step: Any, schema: Schema) -> Iterator[Fault]:
     kinds = schema["$defs"]["Flow"]["properties"]["steps"]["items"]["discriminator"]["mapping"]
     verb = step.get("verb") if isinstance(step, dict) else None
-    if verb in kinds:
+    if isinstance(verb, str) and verb in kinds:
         yield from _of(root, ("steps", at), kinds[verb].rpartition("/")[2], schema, step)
     elif verb is None:
         known = ", ".join(kinds)

@@ -39,6 +39,10 @@ def told(folder: Path, text: str) -> list[str]:
         (f"{HEAD}  - {{{PULL},\n     since: 2026-01-01}}", [f"第 5 行 steps[0].since 须是带时区的时刻, 例如 {MOMENT}"]),
         (f"{HEAD}  []\nexpect: {{at_least: 1,\n  per: week}}", ["第 6 行 expect.per 没有取值 week, 可选: day, hour"]),
         ("flow: a\n  title: b", ["第 2 行不是有效的 YAML: mapping values are not allowed here"]),
+        (f"{HEAD}  []\non: push", ["第 5 行 on 没有字段 on, 可选: flow, title, steps, schedule, owner, expect"]),
+        (f"{HEAD}  - {{verb: [pull]}}", ["第 4 行 steps[0].verb 没有动作 ['pull'], 是否指 pull?"]),
+        (f"{HEAD}  - &a [*a]", [f"第 4 行 steps[0] 缺少 verb (动作), 可选: {VERBS}"]),
+        (f"{HEAD}  - {{{PULL.replace('name: p', 'name: {2: 3}')}, {SINCE}}}", ["第 4 行 steps[0].name 须是文本"]),
         ("", ["第 1 行 应为 flow:, title:, steps: 等字段"]),
         ("- a", ["第 1 行 应为 flow:, title:, steps: 等字段"]),
     ],
@@ -50,6 +54,10 @@ def test_a_fault_is_told_by_its_line(tmp_path: Path, text: str, said: list[str])
 def test_all_faults_are_told_at_once_in_their_order(tmp_path: Path) -> None:
     said = told(tmp_path, f"flow: 1\n{HEAD[8:]}  - {{verb: pul}}\n  - {{{PULL}, {SINCE}, nme: x}}")
     assert [one.split()[1] for one in said] == ["1", "4", "5"]
+
+
+def test_a_character_that_no_yaml_may_hold_is_told(tmp_path: Path) -> None:
+    assert "不是有效的 YAML: unacceptable character" in told(tmp_path, f"{HEAD}  []\n# \x00")[0]
 
 
 def test_a_file_that_is_not_utf_8_says_so(tmp_path: Path) -> None:

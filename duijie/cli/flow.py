@@ -50,7 +50,7 @@ def check(flows: Folder = DEFAULT, as_json: AsJson = False) -> None:
                 if name := getattr(step, "mapping", ""):
                     mapping = load_mapping(Path("mappings") / f"{name}.yaml")
                     if isinstance(step, Pull | Poll | Deliver):
-                        must_be_given(step.name, step.settings, mapping, ("partition",))
+                        must_be_given(step, mapping)
                     if isinstance(step, Deliver):
                         must_take(step, mapping)
                     if isinstance(step, Pull) and step.sweep_days:

@@ -14,7 +14,6 @@ from rich.text import Text
 
 from duijie.alerts.standing import people_of
 from duijie.cli.output import AsJson, console, show, told
-from duijie.connect.errors import ConfigError
 from duijie.console.words import ENTITIES, KINDS, age
 from duijie.flow import load_flows
 from duijie.journal import Journal, documents, views, work
@@ -75,7 +74,7 @@ def show_item(item: Item, as_json: AsJson = False) -> None:
     journal = Journal.open()
     found = views.items(journal, item_id=item)
     if not found:
-        raise ConfigError(f"没有编号为 {item} 的待处理", en=f"no work item {item}", where=str(item))
+        raise work.unknown(item)
     held = views.records(journal, item)
     why = views.reasons(journal, held)
     rows = [

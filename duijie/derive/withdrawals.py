@@ -7,11 +7,14 @@ back without a person, who is told once.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection as Transaction
 
 from duijie.flow import withdrawn
-from duijie.journal import deliveries, documents, reversals, work
+from duijie.journal import Journal, deliveries, documents, passing, reversals, work
 from duijie.journal.reversals import Used
 from duijie.journal.work import Finding
 
@@ -41,12 +44,19 @@ def _settle(making: Making, used: Used) -> str:
         order = documents.by_ids(tx, [used.document_id])[used.document_id]
         documents.mark_derived(tx, SETTLED, [order], used.result_key)
         rows = reversals.rows(tx, making.journal, "invoice_request", used.result_key)
-        if rows and set(rows.values()) <= UNSENT:
-            waiting = [row for row, state in rows.items() if state in deliveries.CANCELLABLE]
-            deliveries.cancel_in(tx, making.journal, waiting, "duijie", f"来源已撤销订单 {used.key}, 尚未开票")
+        if rows and {row.state for row in rows} <= UNSENT:
+            _cancel(tx, making.journal, used, [row for row in rows if row.state in deliveries.CANCELLABLE])
             return "cancelled"
         reason = f"订单 {used.key} 已被来源撤销, 而开票申请 {used.result_key} 已提交或已开票; 请核对后红冲"
         finding = Finding("conflict", f"invoice_request:{used.result_key}", reason)
         held = [("sales_order", used.key, documents.amount_of(order.body))]
         work.open_item(tx, making.journal, making.flow, finding, held)
         return "waiting"
+
+
+def _cancel(tx: Transaction, journal: Journal, used: Used, waiting: Sequence[Any]) -> None:
+    """Give up what waits, and take it off its work items."""
+    why = f"来源已撤销订单 {used.key}, 尚未开票"
+    deliveries.cancel_in(tx, journal, [row.id for row in waiting], "duijie", why)
+    for row in waiting:
+        passing.passed(tx, journal, (row.flow, "invoice_request", row.sink), {used.result_key}, why)

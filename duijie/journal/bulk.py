@@ -81,7 +81,7 @@ def _given(table: Any, names: Mapping[str, str], rows: Sequence[Record]) -> From
     """Rows as a table of arrays; `names`: theirs, and the columns whose types they have."""
     arrays = [literal([row[name] for row in rows], ARRAY(_element(table.c[of].type))) for name, of in names.items()]
     columns = [column(name, table.c[of].type) for name, of in names.items()]
-    return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+    return func.unnest(*arrays).table_valued(*columns).render_derived(name="given")
 
 
 def _element(kind: TypeEngine[Any]) -> TypeEngine[Any]:

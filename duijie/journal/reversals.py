@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import insert, select, update
@@ -56,10 +57,11 @@ def states(journal: Journal, entity: str, key: str) -> set[str]:
         return set(tx.execute(query.distinct()).scalars())
 
 
-def rows(tx: Transaction, journal: Journal, entity: str, key: str) -> dict[int, str]:
-    """The deliveries of a document by id, over all sinks, with their states, which stay so in this transaction."""
-    query = select(delivery.c.id, delivery.c.state).where(delivery.c.entity == entity, delivery.c.key == key)
-    return {row.id: row.state for row in tx.execute(query.with_for_update() if journal.is_postgres else query)}
+def rows(tx: Transaction, journal: Journal, entity: str, key: str) -> Sequence[Any]:
+    """The deliveries of a document over all sinks (id, state, flow, sink); they stay so in this transaction."""
+    query = select(delivery.c.id, delivery.c.state, delivery.c.flow, delivery.c.sink)
+    query = query.where(delivery.c.entity == entity, delivery.c.key == key)
+    return tx.execute(query.with_for_update() if journal.is_postgres else query).all()
 
 
 def put_aside(tx: Transaction, rule: str, used: Sequence[Used], result_key: str) -> bool:

@@ -165,6 +165,15 @@ def open_item(
     return int(item_id)
 
 
+def open_instead(
+    tx: Transaction, journal: Journal, flow: str, finding: Finding, place: str, record: tuple[str, str, int]
+) -> None:
+    """The same for one record, which leaves the other items of that place: it waits for this reason now."""
+    item = open_item(tx, journal, flow, finding, [record])
+    entity, key, _ = record
+    release_records(tx, journal, flow, entity, [key], MOVED, about=f"{place}:", but=item)
+
+
 def _tell(tx: Transaction, journal: Journal, item_id: int, row: Mapping[str, Any]) -> None:
     place = f"流程 {row['flow']}" if row["flow"] else f"连接 {row['subject']}"
     title = f"{TITLES.get(row['kind'], row['kind'])} · {place}"
@@ -229,10 +238,15 @@ def _settled_by_hand(tx: Transaction, journal: Journal, item_id: int, who: str, 
     tx.execute(mine.values(**change, reason=f"人工处理: {resolution}"))
 
 
+def unknown(item_id: int) -> ConfigError:
+    """There is no such item."""
+    return ConfigError(f"没有编号为 {item_id} 的待处理", en=f"no work item {item_id}", where=str(item_id))
+
+
 def _open_one(tx: Transaction, item_id: int) -> Row[Any]:
     item = tx.execute(select(work_item).where(work_item.c.id == item_id)).first()
     if item is None:
-        raise ConfigError(f"没有编号为 {item_id} 的待处理", en=f"no work item {item_id}", where=str(item_id))
+        raise unknown(item_id)
     if item.state == "closed":
         raise ConfigError(
             f"待处理 {item_id} 已由 {item.closed_by} 关闭 ({item.resolution}), 不能再操作",

@@ -23,6 +23,7 @@ from duijie.mapping.values import Fault, charge, kind
 CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None}
 CRASHES = (ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError)
 SHOWN_ELEMENTS = 100
+_CHECK = ("请核对来源记录", "check the record")
 _THE_RECORD = ["记录", "the record"]
 
 
@@ -188,10 +189,11 @@ class Evaluator:
             return base[key]
         path = ast.unparse(node)
         inner = [ast.unparse(node.value)] * 2 if isinstance(node, ast.Attribute | ast.Subscript) else _THE_RECORD
-        zh = "请在流程步骤的 settings 中给出" if path.startswith("settings.") else "请核对来源记录"
+        is_setting = path.startswith("settings.")
+        zh, en = ("请在流程步骤的 settings 中给出", "give it in the step's settings") if is_setting else _CHECK
         words = (
             f"路径 {path} 不存在 ({inner[0]} 中没有); {zh}, 可缺省时用 default() 或 has()",
-            f"the path {path} does not exist (not in {inner[1]}); check the record, or use default() or has()",
+            f"the path {path} does not exist (not in {inner[1]}); {en}, or use default() or has()",
         )
         raise Missing(node, words, base, "MISSING")
 

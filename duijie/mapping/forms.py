@@ -163,8 +163,10 @@ def scalars(form: Form | Flat, wanted: Callable[[Form | Flat], bool] = lambda _:
 
 
 def unguarded(form: Form | Flat) -> bool:
-    """Whether nothing decides if a form is there, and nothing stands in for what it lacks."""
-    return isinstance(form, Flat) or (form.when is None and getattr(form, "default", None) is None)
+    """Whether nothing decides if a form is there (or which elements are), and nothing stands in for what it lacks."""
+    if isinstance(form, Flat):
+        return True
+    return form.when is getattr(form, "each_when", None) is getattr(form, "default", None) is None
 
 
 def form_text(form: Form) -> str:

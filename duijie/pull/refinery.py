@@ -69,7 +69,7 @@ class Refinery:
         with self._journal.writing() as tx:
             inbox.alone(tx, self._journal, source)
             last = inbox.still_last(tx, self._sure)
-            overtaken = {message.id for message in asked} - last | inbox.waiting_before(tx, last)
+            overtaken = ({message.id for message in asked} - last) | inbox.waiting_before(tx, last)
             inbox.settle(tx, inbox.still_waiting(tx, overtaken), "mapped", self.stamp, inbox.OVERTAKEN)
             return self.keep(tx, source, [one for one in results if one[0].id in last])
 
@@ -132,10 +132,8 @@ class Refinery:
 
     def _wait(self, tx: Transaction, source: Source, message: Message, error: DataError) -> tuple[str, str]:
         finding = work.finding_of(error, self._entity, message.key, self._mapping.name, source.connection)
-        held = [(self._entity, message.key, _money_in(message))]
-        item = work.open_item(tx, self._journal, self.flow, finding, held)
-        about = f"{self._entity}:"
-        work.release_records(tx, self._journal, self.flow, self._entity, [message.key], work.MOVED, about, but=item)
+        held = (self._entity, message.key, _money_in(message))
+        work.open_instead(tx, self._journal, self.flow, finding, self._entity, held)
         return STATES.get(type(error), "invalid"), error.zh
 
 

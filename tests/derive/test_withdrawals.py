@@ -47,7 +47,7 @@ def states(journal: Journal) -> list[str]:
 def items(journal: Journal) -> list[tuple[str, str, str]]:
     query = select(work_item.c.kind, work_item.c.state, work_item.c.reason)
     with journal.reading() as tx:
-        return [tuple(row) for row in tx.execute(query)]  # type: ignore[misc]
+        return [(row.kind, row.state, row.reason) for row in tx.execute(query)]
 
 
 @pytest.mark.parametrize("approval", ["void", "draft"])
@@ -58,6 +58,17 @@ def test_a_request_that_has_not_left_is_cancelled(kept: Journal, approval: str) 
     assert states(kept) == ["cancelled"]
     assert items(kept) == []
     assert run(kept, ASK) == {}
+
+
+def test_one_that_was_refused_and_waits_leaves_its_work_item(kept: Journal) -> None:
+    request = asked(kept)
+    move(kept, "rejected")
+    with kept.writing() as tx:
+        refused = work.Finding("invoice", f"{SINK}:{request}", "抬头有误")
+        work.open_item(tx, kept, "invoices", refused, [("invoice_request", request, 11300)])
+    put(kept, "sales_order", sold(approval="void"))
+    assert run(kept, ASK) == {"cancelled": 1}
+    assert (states(kept), [one[1] for one in items(kept)]) == (["cancelled"], ["closed"])
 
 
 @pytest.mark.parametrize("state", ["done", "unknown"])

@@ -158,7 +158,6 @@ delivery = Table(
     _in("state", DELIVERY_STATES),
     Index("delivery_due", "sink", "state", "due_at", "amount"),
     Index("delivery_by_key", "sink", "key", "id"),
-    Index("delivery_by_document", "document_id"),
     Index("delivery_of", "entity", "key"),
 )
 IS_UNFINISHED = _one_of(delivery.c.state, UNFINISHED_STATES)

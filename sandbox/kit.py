@@ -6,6 +6,9 @@ Faults are ordered over `POST /_admin/faults` with a JSON list of rules::
     {"kind": "status", "match": "", "rate": 0.02, "status": 429, "headers": {"Retry-After": "1"}}
     {"kind": "delay", "match": "", "count": 3, "seconds": 0.2}
     {"kind": "expire_tokens", "match": "", "count": 1}
+    {"kind": "malformed", "match": "", "count": 1}      work is done, the answer is a page of HTML
+    {"kind": "shift_pages", "match": "", "count": 1}    before the request is answered, a record comes in at the head
+    {"kind": "watch", "match": "token", "rate": 1}      nothing happens, it is counted
     {"kind": "drop_push" | "duplicate_webhook", "match": "", "count": 1}   where the vendor pushes by itself
 
 `match` is looked for in the request's path, query and (first 4 kB of the) body; `rate` draws from a seeded generator,
@@ -32,6 +35,7 @@ from duijie import codec
 from sandbox.store import Store
 
 Handler = Callable[[Request], Awaitable[Response]]
+MAINTENANCE = "<html><body><h1>系统维护中</h1></body></html>"
 OF_PUSHES = ("drop_push", "duplicate_webhook")  # faults of what a sandbox sends by itself, not of what it answers
 
 
@@ -89,6 +93,10 @@ class Sandbox(ABC):
     def expire_tokens(self) -> None:
         """Make every issued token invalid now."""
 
+    def shift_pages(self) -> None:
+        """A record comes in ahead of those that were listed already; sandboxes that can do so override this."""
+        raise NotImplementedError
+
     def is_write(self, request: Request, body: bytes) -> bool:
         """Whether the request changes something; sandboxes whose reads are POSTs too override this."""
         return request.method not in ("GET", "HEAD")
@@ -100,6 +108,7 @@ class Sandbox(ABC):
             Route("/_admin/faults", self._order_faults, methods=["POST"]),
             Route("/_admin/faults", self._show_faults, methods=["GET"]),
             Route("/_admin/seed", self._seed, methods=["POST"]),
+            Route("/_admin/reset", self._reset, methods=["POST"]),
             Route("/_admin/data", self._data, methods=["GET"]),
             Route("/_admin/health", self._health, methods=["GET"]),
             Route("/_admin", self._page, methods=["GET"]),
@@ -124,11 +133,16 @@ class Sandbox(ABC):
                 await asyncio.sleep(fault.seconds)
             if fault.kind == "expire_tokens":
                 self.expire_tokens()
+            if fault.kind == "shift_pages":
+                self.shift_pages()
         for fault in due:
             if fault.kind == "status":
                 return Response(b"", fault.status, headers=fault.headers)
         response = await handler(request)
-        return _cut_off() if any(fault.kind == "lose_answer" for fault in due) else response
+        kinds = {fault.kind for fault in due}
+        if "malformed" in kinds:
+            return HTMLResponse(MAINTENANCE)
+        return _cut_off() if "lose_answer" in kinds else response
 
     async def _order_faults(self, request: Request) -> Response:
         self.faults = [Fault(**_plain(rule)) for rule in codec.decode(await request.body())]
@@ -139,6 +153,12 @@ class Sandbox(ABC):
 
     async def _seed(self, request: Request) -> Response:
         self.seed(codec.decode(await request.body()))
+        return json_response(self.store.counts())
+
+    async def _reset(self, request: Request) -> Response:
+        data = codec.decode(await request.body())
+        type(self).__init__(self, Store(), self.now)
+        self.seed(data)
         return json_response(self.store.counts())
 
     async def _data(self, request: Request) -> Response:

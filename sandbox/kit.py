@@ -7,7 +7,7 @@ Faults are ordered over `POST /_admin/faults` with a JSON list of rules::
     {"kind": "delay", "match": "", "count": 3, "seconds": 0.2}
     {"kind": "expire_tokens", "match": "", "count": 1}
     {"kind": "malformed", "match": "", "count": 1}      work is done, the answer is a page of HTML
-    {"kind": "shift_pages", "match": "", "count": 1}    before the request is answered, a record comes in at the head
+    {"kind": "shift_pages", "match": "", "count": 1}    before the request is answered, a listed record leaves its place
     {"kind": "watch", "match": "token", "rate": 1}      nothing happens, it is counted
     {"kind": "drop_push" | "duplicate_webhook", "match": "", "count": 1}   where the vendor pushes by itself
 
@@ -94,7 +94,7 @@ class Sandbox(ABC):
         """Make every issued token invalid now."""
 
     def shift_pages(self) -> None:
-        """A record comes in ahead of those that were listed already; sandboxes that can do so override this."""
+        """The record listed first is changed now and leaves its place; sandboxes that can do so override this."""
         raise NotImplementedError
 
     def is_write(self, request: Request, body: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from duijie import schemas
 from duijie.codec import Record
 from duijie.connect.errors import DuijieError
-from duijie.connect.protocol import Window, traits_of
+from duijie.connect.protocol import Stream, Window, traits_of
 from duijie.contract.expect import is_chinese, must
 from duijie.contract.site import Inapplicable, Site, StreamCase
 from duijie.contract.streams import cases, must_be_all, read
@@ -57,9 +58,7 @@ def the_longest_window_is_answered(site: Site) -> None:
     """A window as long as the stream declares (three months where it declares none) is read without an error."""
     for _, stream, case in cases(site):
         longest = traits_of(stream).longest or LONGEST_SEEN
-        until = case.window.until
-        since = max(until - longest, case.window.since) if traits_of(stream).longest else until - longest
-        read(stream, Window(since, until, case.window.partition))
+        read(stream, Window(case.window.until - longest, case.window.until, case.window.partition))
 
 
 def keys_bring_exactly_their_records(site: Site) -> None:
@@ -131,19 +130,31 @@ def nonsense_is_never_taken_for_records(site: Site) -> None:
 
 
 def shifting_pages_lose_nothing(site: Site) -> None:
-    """A record that comes in ahead while pages are read pushes none out of the result."""
+    """A record that leaves its place while pages are read takes none with it, or the stream tells, and is read again.
+
+    It tells by a total that is not what came, or declares that its pages shift: `duijie.pull` reads such a list anew.
+    """
     if not site.shifts:
         raise Inapplicable("its sandbox cannot shift pages")
     for mine, stream, case in cases(site):
         before = {str(record[stream.key]) for record in read(stream, case.window)}
-        found: set[str] = set()
-        for number, page in enumerate(stream.read(case.window)):
-            found |= {str(record[stream.key]) for record in page.records}
-            if number == 0:
-                mine.order({"kind": "shift_pages", "count": 1})
-        if traits_of(stream).shifts:
+        found, told = _disturbed(mine, stream, case)
+        if told or traits_of(stream).shifts:
             found |= {str(record[stream.key]) for record in read(stream, case.window)}
         must(before <= found, f"{stream.name}: lost {sorted(before - found)[:5]} when its pages shifted")
+
+
+def _disturbed(site: Site, stream: Stream, case: StreamCase) -> tuple[set[str], bool]:
+    """Keys of a reading whose pages shift after the first, and whether its totals tell."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    totals: defaultdict[str, set[int]] = defaultdict(set)
+    for number, page in enumerate(stream.read(case.window)):
+        found[page.list_name] |= {str(record[stream.key]) for record in page.records}
+        totals[page.list_name] |= set() if page.total is None else {page.total}
+        if number == 0:
+            site.order({"kind": "shift_pages", "count": 1})
+    told = any(said and said != {len(found[name])} for name, said in totals.items())
+    return set().union(*found.values()), told
 
 
 def _keyed(case: StreamCase, key: str) -> Window:

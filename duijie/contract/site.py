@@ -54,7 +54,8 @@ class SinkCase:
     """A sink: payloads by number, and where the sandbox keeps what it was given.
 
     `held` picks the rows that stand for written documents out of the collection. `spoil` makes a payload that the
-    target refuses; `say` puts a text into a payload, `cost` an amount in yuan; None where the target takes neither.
+    target refuses; `say` puts a text into a payload; `cost` makes an amount in yuan its total, which is one of its
+    figures; None where the target takes no such thing.
     """
 
     payload: Callable[[int], Record]
@@ -67,9 +68,12 @@ class SinkCase:
 
 @dataclass(frozen=True)
 class HookCase:
-    """Pushes as the vendor sends them. `push(now)`: a genuine one; `forge`: the same with a signature that is wrong."""
+    """Pushes as the vendor sends them.
 
-    push: Callable[[datetime], Call]
+    `push(now, body)`: a genuine one, or these bytes signed as the vendor would; `forge`: one whose signature is wrong.
+    """
+
+    push: Callable[[datetime, bytes | None], Call]
     forge: Callable[[Call], Call]
 
 
@@ -120,6 +124,12 @@ class Site:
         services = Services(TokenStore(self.folder / "tokens"), self.incidents.append, clock=clock or time.time)
         return self.plugin.open(self.connection(**changes), services)
 
+    def warm(self) -> Connector:
+        """The connector with a token, so that an ordered fault meets the call that it is meant for."""
+        opened = self.open()
+        opened.check()
+        return opened
+
     def order(self, *rules: Record) -> None:
         """Order faults of the sandbox; none takes them back."""
         self._post("faults", list(rules))
@@ -137,7 +147,7 @@ class Site:
     def pairs(self) -> Iterator[tuple[Sink, SinkCase]]:
         """Each sink with its case, each time over a sandbox that is new. Raises Inapplicable where there is none."""
         for name, case in self.sinks.items():
-            yield self.fresh().open().sinks[name], case
+            yield self.fresh().warm().sinks[name], case
         if not self.sinks:
             raise Inapplicable("writes nothing")
 

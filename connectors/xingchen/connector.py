@@ -15,7 +15,7 @@ from connectors.xingchen.client import Client
 from connectors.xingchen.lists import Reading, days_of, pages
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import MalformedMessage
+from duijie.connect.errors import MalformedMessage, VendorRejected
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Page, Safety, Sink, Stream, Window
 from duijie.connect.retry import side_by_side
 from duijie.connect.services import Services
@@ -28,6 +28,7 @@ ORDER = "/jdy/v2/scm/sal_order_detail"
 OPERATE = "/jdy/v2/sys/common_operate"
 ORDER_ENTITY = "sal_bill_order"
 AUDITED = "C"
+MISSING = "xingchen:missing"
 ZERO = Decimal(0)
 
 
@@ -47,7 +48,7 @@ class Materials:
     def read(self, window: Window) -> Iterator[Page]:
         """Details of the materials changed in the window, or of these numbers. Raises errors of the tree."""
         if window.keys:
-            yield Page(self._details([{"number": key} for key in window.keys]))
+            yield Page([detail for detail in side_by_side(self._by_number, window.keys) if detail])
             return
         changed = self._reading.changed_in(window, self._client.now())
         for rows in pages(self._client, MATERIALS, changed, self._reading, lambda row: str(row["id"])):
@@ -55,6 +56,15 @@ class Materials:
 
     def _details(self, queries: Sequence[Mapping[str, str]]) -> list[Record]:
         return side_by_side(partial(self._client.get, MATERIAL), queries)
+
+    def _by_number(self, number: str) -> Record | None:
+        """The detail of this number, None where there is no such material: the gateway refuses to look for it."""
+        try:
+            return self._client.get(MATERIAL, {"number": number})
+        except VendorRejected as error:
+            if error.code != MISSING:
+                raise
+            return None
 
 
 class Inventory:

@@ -39,6 +39,7 @@ class StreamCase:
     """A stream and what its seed holds: `count` records in `window`, none in `empty`.
 
     `mapping`: the *.in.yaml whose results must be valid documents; `lookup` and `settings` are what it asks for.
+    `fill` writes what a seed cannot hold. `whole`: the stream brings all there is, whatever the window.
     """
 
     window: Window
@@ -47,6 +48,8 @@ class StreamCase:
     mapping: Path | None = None
     lookup: Lookup = field(default_factory=StaticLookup)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    fill: Callable[[Connector], None] | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class SinkCase:
 
     `held` picks the rows that stand for written documents out of the collection. `spoil` makes a payload that the
     target refuses; `say` puts a text into a payload; `cost` makes an amount in yuan its total, which is one of its
-    figures; None where the target takes no such thing.
+    figures; None where the target takes no such thing. `bare`: the document carries no figures at all.
     """
 
     payload: Callable[[int], Record]
@@ -64,6 +67,7 @@ class SinkCase:
     spoil: Callable[[Record], Record] | None = None
     say: Callable[[Record, str], Record] | None = None
     cost: Callable[[Record, Decimal], Record] | None = None
+    bare: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,10 @@ def cases(site: Site) -> Iterator[tuple[Site, Stream, StreamCase]]:
     """Each stream over a sandbox that is new. Raises Inapplicable where nothing is read."""
     for name, case in site.streams.items():
         mine = site.fresh()
-        yield mine, mine.warm().streams[name], case
+        connector = mine.warm()
+        if case.fill is not None:
+            case.fill(connector)
+        yield mine, connector.streams[name], case
     if not site.streams:
         raise Inapplicable("reads nothing")
 

@@ -18,6 +18,7 @@ from duijie.connect.protocol import (
     Done,
     Figures,
     Found,
+    Move,
     Outcome,
     Page,
     Plugin,
@@ -50,6 +51,10 @@ SPEC = Spec(
     rate="10/second",
     api_version="crm/v2",
     source="https://open.fxiaoke.com",
+    moves=(
+        Move("account", "party", "客户"),
+        Move("party", "party", "客户", Safety.LOOKUP),
+    ),
 )
 
 

@@ -23,6 +23,7 @@ from duijie.connect.protocol import (
     Done,
     Figures,
     Found,
+    Move,
     Outcome,
     Page,
     Plugin,
@@ -58,6 +59,10 @@ SPEC = Spec(
     rate="10/second",
     api_version="WebAPI (SDK 8.2.0)",
     source="https://openapi.open.kingdee.com",
+    moves=(
+        Move("voucher", "voucher", "凭证"),
+        Move("voucher", "voucher", "凭证", Safety.LOOKUP),
+    ),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from connectors.nuonuo.client import RATE, TOKEN_URL
 from connectors.nuonuo.connector import Nuonuo
 from connectors.nuonuo.hook import Callback
-from duijie.connect.protocol import Plugin, Setting, Spec
+from duijie.connect.protocol import Move, Plugin, Safety, Setting, Spec
 
 SPEC = Spec(
     conn_type="nuonuo",
@@ -32,6 +32,12 @@ SPEC = Spec(
     rate=RATE,
     api_version="open/v1",
     source="https://open.nuonuo.com",
+    moves=(
+        Move("invoice", "invoice", "发票"),
+        Move("red_invoice", "invoice", "红字发票"),
+        Move("invoice_request", "invoice_request", "开票申请", Safety.NATURAL_KEY),
+        Move("red_request", "red_request", "红字申请", Safety.NATURAL_KEY),
+    ),
 )
 
 CONNECTOR = Plugin(spec=SPEC, open=Nuonuo, hook=Callback)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from connectors.taobao.client import RATE
 from connectors.taobao.connector import Taobao
-from duijie.connect.protocol import Plugin, Setting, Spec
+from duijie.connect.protocol import Move, Plugin, Safety, Setting, Spec
 
 SPEC = Spec(
     conn_type="taobao",
@@ -35,6 +35,12 @@ SPEC = Spec(
     rate=RATE,
     api_version="2.0",
     source="https://open.taobao.com/doc.htm?docId=101617&docType=1",
+    moves=(
+        Move("trade", "sales_order", "订单"),
+        Move("refund", "sales_refund", "退款"),
+        Move("stock", "listing", "店铺商品与数量"),
+        Move("shop_stock", "shop_stock", "店铺可售数", Safety.ABSOLUTE),
+    ),
 )
 
 CONNECTOR = Plugin(spec=SPEC, open=Taobao)

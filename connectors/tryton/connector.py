@@ -21,6 +21,7 @@ from duijie.connect.protocol import (
     Done,
     Figures,
     Found,
+    Move,
     Outcome,
     Page,
     Plugin,
@@ -58,6 +59,10 @@ SPEC = Spec(
     rate="20/second",
     api_version="8.2 JSON-RPC",
     source="https://docs.tryton.org",
+    moves=(
+        Move("voucher", "voucher", "凭证"),
+        Move("voucher", "voucher", "凭证", Safety.LOOKUP),
+    ),
 )
 
 

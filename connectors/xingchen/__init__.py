@@ -9,7 +9,7 @@ from __future__ import annotations
 from connectors.xingchen.client import RATE, TOKEN_RATE
 from connectors.xingchen.connector import Xingchen
 from connectors.xingchen.lists import PAGE_SIZE
-from duijie.connect.protocol import Plugin, Setting, Spec
+from duijie.connect.protocol import Move, Plugin, Safety, Setting, Spec
 
 SPEC = Spec(
     conn_type="xingchen",
@@ -29,6 +29,12 @@ SPEC = Spec(
     rate=RATE,
     api_version="v2",
     source="https://open.jdy.com/#/files/api/detail",
+    moves=(
+        Move("material", "product", "商品"),
+        Move("inventory", "stock_level", "即时库存"),
+        Move("sal_order", "sales_order", "销售订单"),
+        Move("sales_order", "sales_order", "销售订单", Safety.NATURAL_KEY),
+    ),
 )
 
 CONNECTOR = Plugin(spec=SPEC, open=Xingchen)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import getpass
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from duijie.cli.output import AsJson, show, told
+from duijie.connect import pages
 from duijie.connect.connection import find_connection, list_connections
 from duijie.connect.line import State
 from duijie.connect.registry import open_connection, plugins
@@ -101,13 +103,25 @@ def list_connectors(as_json: AsJson = False) -> None:
         {
             "类型": name,
             "系统": plugin.spec.title,
-            "说明": plugin.spec.summary,
+            "读取": pages.reads(plugin.spec),
+            "写入": pages.writes(plugin.spec),
+            "不重复的保证": pages.safe_because(plugin.spec),
             "限流": plugin.spec.rate,
             "接口版本": plugin.spec.api_version,
         }
         for name, plugin in plugins().items()
     ]
     show(rows, as_json, "连接器")
+
+
+@connectors.command("docs")
+@told
+def write_docs(
+    folder: Annotated[Path, typer.Argument(help="Where the pages are.")] = Path("docs/connectors"),
+) -> None:
+    """Write the table of connectors, and the settings and moves of each, into their pages."""
+    changed = pages.write_pages(folder, plugins())
+    typer.echo("\n".join(f"已更新 {path}" for path in changed) or "文档与连接器一致, 无需更新")
 
 
 @connectors.command("show")

@@ -192,8 +192,21 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Move:
+    """A stream, or a sink by its `safety`: what it carries, in a word or two for people."""
+
+    name: str
+    entity: str
+    title: str
+    safety: Safety | None = None
+
+
+@dataclass(frozen=True)
 class Spec:
-    """Everything one place must know of a connector: form, secrets, docs, rate budget, version."""
+    """Everything one place must know of a connector: form, secrets, docs, rate budget, version, what it moves.
+
+    `moves` is empty where the settings of a connection name its streams and sinks.
+    """
 
     conn_type: str
     title: str
@@ -203,6 +216,7 @@ class Spec:
     api_version: str
     source: str  # where the vendor documents it
     api_version_ends: date | None = None  # the vendor's last day of this version, where it has named one
+    moves: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from limits import parse_many
 
 from duijie.connect.errors import CredentialError, DuijieError
-from duijie.connect.protocol import Sink, Stream
+from duijie.connect.protocol import Safety
 from duijie.contract.expect import is_chinese, must
 from duijie.contract.site import Broken, Inapplicable, Site
 from duijie.contract.streams import read_any
@@ -43,15 +43,16 @@ def the_test_of_a_connection_speaks(site: Site) -> None:
     must(bool(told) and all(isinstance(text, str) for line in told for text in line), f"{told!r}")
 
 
-def streams_and_sinks_say_what_they_are(site: Site) -> None:
-    """Each goes by its own name and says which entity it is of."""
+def streams_and_sinks_are_as_declared(site: Site) -> None:
+    """What opens goes by the names, entities and safety that the spec declares, and nothing else does."""
     opened = site.open()
-    named: list[tuple[str, Stream | Sink]] = [*opened.streams.items(), *opened.sinks.items()]
-    for name, one in named:
-        must(one.name == name and bool(one.entity), f"{name}: calls itself {one.name!r}, of {one.entity!r}")
-    unknown = [name for name in site.streams if name not in opened.streams]
-    unknown += [name for name in site.sinks if name not in opened.sinks]
-    must(not unknown, f"not there: {unknown}")
+    found: set[tuple[str, str, Safety | None]] = {(one.name, one.entity, None) for one in opened.streams.values()}
+    found |= {(one.name, one.entity, one.safety) for one in opened.sinks.values()}
+    declared = {(one.name, one.entity, one.safety) for one in site.plugin.spec.moves}
+    must(found == declared, f"declared and not so, or so and not declared: {sorted(found ^ declared, key=str)}")
+    names = [(name, one.name) for name, one in opened.streams.items()]
+    names += [(name, one.name) for name, one in opened.sinks.items()]
+    must(all(name == own for name, own in names), f"a stream or sink goes by another name than its own: {names}")
 
 
 def one_worker_fetches_the_token(site: Site) -> None:

@@ -37,6 +37,7 @@ from duijie.connect.protocol import (
     Done,
     Figures,
     Found,
+    Move,
     Outcome,
     Page,
     Plugin,
@@ -65,6 +66,7 @@ SPEC = Spec(
     rate="10000/second",
     api_version="1",
     source="https://example.org/api",
+    moves=(Move("order", "sales_order", "订单"), Move("order", "sales_order", "订单", Safety.NATURAL_KEY)),
 )
 REASONS: Mapping[str, Callable[[str], DuijieError]] = {
     "bad_key": lambda _: CredentialError("密钥不符, 请在连接中更正后重试", en="wrong key"),

@@ -269,7 +269,7 @@ def open_settings() -> Parts:
 MUTANTS: Mapping[str, Parts] = {
     "the_form_is_complete": open_settings(),
     "the_test_of_a_connection_speaks": with_model(check=lambda self: []),
-    "streams_and_sinks_say_what_they_are": with_stream(name="orders"),
+    "streams_and_sinks_are_as_declared": with_stream(name="orders"),
     "one_worker_fetches_the_token": with_client(token=own_token),
     "a_wrong_key_is_a_credential_error": with_client(error=blurred_error),
     "no_secret_shows": with_client(__repr__=lambda self: f"Client({self._connection.password})"),

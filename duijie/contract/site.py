@@ -75,10 +75,12 @@ class HookCase:
     """Pushes as the vendor sends them.
 
     `push(now, body)`: a genuine one, or these bytes signed as the vendor would; `forge`: one whose signature is wrong.
+    `hint`: the vendor does not sign the body, so that nothing of it but a key may be believed.
     """
 
     push: Callable[[datetime, bytes | None], Call]
     forge: Callable[[Call], Call]
+    hint: bool = False
 
 
 @dataclass(frozen=True)

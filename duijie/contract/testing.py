@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
@@ -16,7 +16,8 @@ def contract(opened: Callable[[], AbstractContextManager[Site]]) -> type:
 
     class TestContract:
         @pytest.fixture(scope="class")
-        def site(self) -> object:
+        @classmethod
+        def site(cls) -> Iterator[Site]:
             with opened() as site:
                 yield site
 

@@ -82,6 +82,13 @@ class TaobaoSandbox(Sandbox):
         text = f"{request.url.query}&{body.decode('utf-8', 'replace')}"
         return request.url.path == "/router/rest" and bool(WRITE.search(text))
 
+    def shift_pages(self) -> None:
+        """The newest order of each shop changes now and leaves every closed window: older ones move up one place."""
+        for collection in [name for name in self.store.counts() if name.startswith("trade/")]:
+            newest = max(self.store.all(collection), key=lambda row: str(row["modified"]))
+            moment = self.now().astimezone(CHINA).strftime("%Y-%m-%d %H:%M:%S")
+            self.store.put(collection, str(newest["tid"]), {**newest, "modified": moment})
+
     def expire_tokens(self) -> None:
         """Forget every session; refresh tokens live on."""
         for session in list(self.store.keys("session")):

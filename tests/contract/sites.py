@@ -133,6 +133,7 @@ def xingchen(url: str) -> Site:
             )
         ],
         skewed=True,
+        shifts=True,
     )
 
 
@@ -249,6 +250,7 @@ def taobao(url: str) -> Site:
         token_path="/token",
         vectors=[("the vendor's", lambda: sign(EXAMPLE, "helloworld", "md5"), "66987CB115214E59E6EC978214934FB8")],
         skewed=True,
+        shifts=True,
     )
 
 

@@ -2,7 +2,7 @@
 
 The conditions of 0006 become the triggers' own (`WHEN`), so that a function runs for a refused move only; the moves of
 one statement reach `delivery_event` by one INSERT from its transition tables. SQLite's triggers are like that already.
-An index that `delivery_once` begins with as well goes on both. No statement has a percent sign: a preview would double it.
+An index that `delivery_once` begins with as well goes on both. No percent sign stands here: a preview would double it.
 """
 
 from alembic import op
@@ -34,7 +34,8 @@ STATEMENTS = (
     RAISE EXCEPTION 'delivery: a row begins as pending or cancelled' USING ERRCODE = 'check_violation'; END $$""",
     """CREATE OR REPLACE FUNCTION delivery_moves() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'check_violation',
-        MESSAGE = 'delivery ' || OLD.id || ': ' || OLD.state || ' to ' || NEW.state || ' is not a transition'; END $$""",
+        MESSAGE = 'delivery ' || OLD.id || ': ' || OLD.state || ' to ' || NEW.state || ' is not a transition';
+    END $$""",
     """CREATE OR REPLACE FUNCTION delivery_is_leased() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'check_violation',
         MESSAGE = 'delivery ' || OLD.id || ': leased exactly while claimed or sent'; END $$""",

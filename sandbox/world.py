@@ -21,10 +21,11 @@ import uvicorn
 from duijie import codec
 from sandbox.dataset import business_day, data_folder
 from sandbox.kit import Fault, Sandbox
-from sandbox.serve import NAMES, build, free_ports, server
+from sandbox.serve import build, free_ports, server
 from sandbox.store import Store
 from sandbox.tryton import TrytonServer
 
+NAMES = ("taobao", "xingchen", "k3cloud", "fxiaoke", "nuonuo", "robot")  # the systems of the day
 LOST: dict[str, Any] = {"kind": "lose_answer", "rate": 0.05, "writes": True}
 LIMITED: dict[str, Any] = {"kind": "status", "status": 429, "rate": 0.002, "headers": {"Retry-After": "1"}}
 

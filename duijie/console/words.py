@@ -36,6 +36,13 @@ ENTITIES = {
     "stock_level": "即时库存",
     "shop_stock": "店铺可售数",
     "listing": "店铺商品",
+    "shipment": "发货",
+    "unit": "计量单位",
+    "warehouse": "仓库",
+    "purchase_order": "采购订单",
+    "goods_receipt": "入库单",
+    "goods_issue": "出库单",
+    "opportunity": "商机",
 }
 STATES = {
     "pending": "待发",

@@ -10,7 +10,8 @@ from duijie.contract import CHECKS, Outcome, run
 from duijie.contract.suite import outcome
 from tests.contract.model import site as model
 from tests.contract.mutants import MUTANTS
-from tests.contract.sites import SITES, served
+from tests.contract.served import served
+from tests.contract.sites import SITES
 from tests.contract.vendor import ModelSandbox
 
 SIGNS = {"kept": "✓", "broken": "✗", "inapplicable": "·"}

@@ -1,0 +1,46 @@
+"""What sites share: a sandbox that is served, windows, and documents that a sandbox is filled with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from duijie.codec import Record
+from duijie.connect.protocol import Connector, Window
+from duijie.contract import SinkCase, Site
+from sandbox.kit import Sandbox
+from sandbox.serve import Running
+from sandbox.store import Store
+
+MAPPINGS = Path(__file__).parents[2] / "mappings"
+CHINA_DAY = datetime(2026, 11, 10, 16, tzinfo=UTC)  # 11 November in China
+DAY = Window(CHINA_DAY, CHINA_DAY + timedelta(days=1))
+Opened = Callable[[], AbstractContextManager[Site]]
+
+
+def lately() -> Window:
+    """What a sandbox wrote in the last hour."""
+    now = datetime.now(UTC)
+    return Window(now - timedelta(hours=1), now + timedelta(hours=1))
+
+
+def filled(sink: str, case: SinkCase, number: int) -> Callable[[Connector], None]:
+    """Write so many documents first."""
+    return lambda connector: _written(connector, sink, [case.payload(at) for at in range(1, number + 1)])
+
+
+def _written(connector: Connector, sink: str, payloads: list[Record]) -> None:
+    connector.sinks[sink].write(payloads)
+
+
+def served(sandbox: type[Sandbox], made: Callable[[str], Site]) -> Opened:
+    """A site over a sandbox that is being served."""
+
+    @contextmanager
+    def opened() -> Iterator[Site]:
+        with Running(sandbox(Store())) as url:
+            yield made(url)
+
+    return opened

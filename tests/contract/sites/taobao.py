@@ -1,0 +1,72 @@
+"""淘宝 / 天猫 under contract."""
+
+from __future__ import annotations
+
+from connectors.taobao import CONNECTOR as TAOBAO
+from connectors.taobao.client import sign
+from duijie.codec import Record
+from duijie.connect.protocol import Window
+from duijie.contract import SinkCase, Site, StreamCase
+from sandbox.taobao import TaobaoSandbox
+from tests.contract.served import DAY, served
+
+FIRST_TID = 3_204_086_667_211_110_000
+EXAMPLE = {
+    "method": "taobao.item.seller.get",
+    "app_key": "12345678",
+    "session": "test",
+    "sign_method": "md5",
+    "timestamp": "2016-01-01 12:00:00",
+    "format": "json",
+    "v": "2.0",
+    "fields": "num_iid,title,nick,price,num",
+    "num_iid": "11223344",
+}
+
+
+def taobao_trade(number: int) -> Record:
+    """An order of one line."""
+    moment = f"2026-11-11 {number // 60:02}:{number % 60:02}:00"
+    line = {"oid": FIRST_TID + number, "outer_sku_id": "A1", "num": 1, "divide_order_fee": "7.00"}
+    head = {"shop": "S01", "tid": FIRST_TID + number, "status": "TRADE_FINISHED", "created": moment}
+    return {**head, "modified": moment, "payment": "7.00", "orders": {"order": [line]}}
+
+
+def taobao(url: str) -> Site:
+    """Orders and stock of one shop."""
+    skus = [{"sku_id": 100 + n, "outer_id": f"A{n}", "quantity": 5, "price": "7.00"} for n in range(6)]
+    item = {"num_iid": 601, "title": "面条", "list_time": "2026-01-01 00:00:00", "modified": "2026-01-01 00:00:00"}
+    seller = {"nick": "旗舰店", "user_id": 1, "session": "sess-S01-first", "refresh_token": "refresh-S01-first"}
+    return Site(
+        TAOBAO,
+        url,
+        "12345678",
+        "helloworld-secret",
+        {"shops": {"S01": {"refresh_token": "refresh-S01-first"}}, "rate": "10000/second"},
+        seed={
+            "apps": {"12345678": "helloworld-secret"},
+            "shops": {"S01": seller},
+            "items": [{"shop": "S01", **item, "skus": skus}],
+            "trades": [taobao_trade(number) for number in range(250)],
+            "limits": {"calls": 100_000, "seconds": 1, "ban_seconds": 1},
+        },
+        streams={
+            "trade": StreamCase(Window(DAY.since, DAY.until, "S01"), 250),
+            "stock": StreamCase(Window(DAY.since, DAY.until, "S01"), 6, whole=True),
+        },
+        sinks={
+            "shop_stock": SinkCase(
+                lambda number: {"shop": "S01", "sku": f"A{number}", "quantity": 10 + number},
+                "item/S01",
+                held=lambda rows: [sku for row in rows for sku in row["skus"] if sku["outer_id"] == "A1"],
+                spoil=lambda made: {**made, "sku": "NOT-THERE"},
+            )
+        },
+        token_path="/token",
+        vectors=[("the vendor's", lambda: sign(EXAMPLE, "helloworld", "md5"), "66987CB115214E59E6EC978214934FB8")],
+        skewed=True,
+        shifts=True,
+    )
+
+
+SITE = served(TaobaoSandbox, taobao)

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import insert, update
 
-from duijie import codec, watch
+from duijie import codec, drift, watch
 from duijie.alerts.sending import send_waiting
 from duijie.codes import fix
 from duijie.connect.connection import Connection, find_connection
@@ -26,7 +26,7 @@ from duijie.connect.secrets import mask_text
 from duijie.connect.services import Services
 from duijie.deliver import Delivering, must_take
 from duijie.derive.making import make
-from duijie.flow import Alert, Deliver, Derive, Flow, Poll, Pull, Reconcile, Step, Watch, load_flows
+from duijie.flow import Alert, Deliver, Derive, Drift, Flow, Poll, Pull, Reconcile, Step, Watch, load_flows
 from duijie.given import must_be_given
 from duijie.ingress.heed import heed
 from duijie.journal import Journal, deliveries, documents, work
@@ -118,8 +118,8 @@ class Engine:
                 return self._deliver(flow, step)
             case Reconcile():
                 return compare_pairs(self.journal, step.pairs, self.stream, self.root / "mappings")
-            case Alert() | Watch():
-                return send_waiting(self.journal) if isinstance(step, Alert) else self._watch(flow, step)
+            case Alert() | Watch() | Drift():
+                return self._look_after(flow, step)
 
     def _pull(self, flow: Flow, step: Pull) -> Counts:
         mapping = self.mapping(step.mapping)
@@ -175,10 +175,22 @@ class Engine:
         route = Delivering(self.journal, flow.flow, step, sink, mapping, self._lookup(step.connection), shift)
         return route.run()
 
+    def _look_after(self, flow: Flow, step: Alert | Watch | Drift) -> Counts:
+        match step:
+            case Alert():
+                return send_waiting(self.journal)
+            case Watch():
+                return self._watch(flow, step)
+            case Drift():
+                return drift.told(self.journal, self._type_of, self.root / "schemas", step.newest)
+
     def _watch(self, flow: Flow, step: Watch) -> Counts:
         flows = {**load_flows(self.root / "dags" / "flows"), flow.flow: flow}
         looked = watch.look(self.journal, watch.Around(flows, step, self._find_connection))
         return Counter(findings=len(looked.findings), raised=looked.raised, over=looked.over)
+
+    def _type_of(self, conn_id: str) -> str:
+        return self._find_connection(conn_id).conn_type
 
     def _lookup(self, conn_id: str) -> JournalLookup:
         return JournalLookup(self.journal, conn_id)

@@ -2,7 +2,7 @@
 
 One YAML file each under dags/flows; the shape is checked strictly and `schemas/flow.json` is made from these classes.
 A step is one of the four verbs (pull, derive, deliver, reconcile), `poll` (a pull of the keys that we still wait
-for), `alert` or `watch`.
+for), `alert`, `watch` or `drift`.
 """
 
 from __future__ import annotations
@@ -147,7 +147,14 @@ class Watch(msgspec.Struct, tag_field="verb", tag="watch", forbid_unknown_fields
     skew_seconds: int = 5
 
 
-Step = Pull | Poll | Derive | Deliver | Reconcile | Alert | Watch
+class Drift(msgspec.Struct, tag_field="verb", tag="drift", forbid_unknown_fields=True, frozen=True):
+    """Hold the newest messages of every stream against the schema of its source and against those before them."""
+
+    name: str
+    newest: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
+
+
+Step = Pull | Poll | Derive | Deliver | Reconcile | Alert | Watch | Drift
 
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]

@@ -24,7 +24,7 @@ from duijie.journal.tables import (
     work_item,
     work_item_record,
 )
-from duijie.watch.look import open_alerts
+from duijie.watch.standing import open_alerts
 
 HEALED_WORDS = {
     "AnswerLost": "应答丢失后重读",

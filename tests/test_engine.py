@@ -159,7 +159,7 @@ class TestFlowFiles:
         flows = load_flows(ROOT / "dags" / "flows")
         named = [step.mapping for flow in flows.values() for step in flow.steps if hasattr(step, "mapping")]
         business = {"orders", "stock", "vouchers", "invoices", "red_invoices", "crm", "reconcile"}
-        assert business | {"alerts", "watchdog"} == set(flows)
+        assert business | {"alerts", "watchdog", "drift"} == set(flows)
         assert all((ROOT / "mappings" / f"{name}.yaml").exists() for name in named)
 
     @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ WATCHED = {
     "unended": "run",
     "expiry": "token",
     "unmapped": "unmapped",
+    "drift": "config",
 }
 
 

@@ -12,6 +12,7 @@ from duijie.cli import (
     alerts,
     code,
     connection,
+    drift,
     explain,
     flow,
     ingress,
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.add_typer(flow.app, name="flow", help="Flows: list them, run one, check their files.")
 app.add_typer(connection.app, name="connection", help="Connections: list them, test one.")
 app.add_typer(connection.connectors, name="connector", help="Connectors: what is installed and what each can do.")
+connection.connectors.command("drift")(drift.drift)
 journal.app.command("retry")(journal_acts.retry)
 journal.app.command("cancel")(journal_acts.cancel)
 journal.app.command("purge")(journal_purge.purge)

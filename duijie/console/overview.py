@@ -16,7 +16,7 @@ from duijie.console.words import CHINA
 from duijie.flow import Flow, Pull, Watch
 from duijie.journal import progress, views
 from duijie.journal.progress import FlowState
-from duijie.watch.look import open_alerts
+from duijie.watch.standing import open_alerts
 
 DAYS_BEFORE = timedelta(days=6)
 WATCH_SILENT = timedelta(minutes=15)

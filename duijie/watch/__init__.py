@@ -6,6 +6,7 @@ versions about to end, backups not made. What it finds are alerts in the journal
 """
 
 from duijie.watch.finding import Finding
-from duijie.watch.look import Around, Looked, look
+from duijie.watch.look import Around, look
+from duijie.watch.standing import Looked
 
 __all__ = ["Around", "Finding", "Looked", "look"]

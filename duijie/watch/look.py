@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
-
-from sqlalchemy import Connection as Transaction
-from sqlalchemy import Select, select
 
 from duijie.connect.connection import Connection, list_connections
 from duijie.connect.errors import ConfigError, DuijieError, JournalBusy
 from duijie.connect.home import home
 from duijie.connect.registry import plugin
 from duijie.flow import Flow, Watch
-from duijie.journal import Journal, work
-from duijie.journal.tables import alert
-from duijie.watch import expiry, lag, parts, stranded, volume
-from duijie.watch.finding import LEVELS, SERIOUS, Finding, View
+from duijie.journal import Journal
+from duijie.watch import expiry, lag, parts, standing, stranded, volume
+from duijie.watch.finding import SERIOUS, Finding, View
+from duijie.watch.standing import Looked
 
-PREFIX = "watch|"
 Rule = Callable[[View], Iterator[Finding]]
 RULES: Mapping[str, Rule] = {
     "volume": volume.silence,
@@ -51,15 +46,6 @@ class Around:
     find: Callable[[str], Connection]
 
 
-@dataclass(frozen=True)
-class Looked:
-    """What was found, how many of it were new, and how many earlier findings are over."""
-
-    findings: Sequence[Finding]
-    raised: int
-    over: int
-
-
 def look(journal: Journal, around: Around) -> Looked:
     """Ask every rule and bring the alerts up to date, in one transaction. Raises JournalBusy."""
     asked = _view(journal, around)
@@ -73,18 +59,7 @@ def look(journal: Journal, around: Around) -> Looked:
             raise
         except DuijieError as error:
             findings.append(Finding(BROKEN, name, SERIOUS, f"值守规则 {name} 无法检查", error.zh))
-    with journal.writing() as tx:
-        raised = sum(_raise(tx, journal, one) for one in findings)
-        over = _close(tx, journal, findings, sure | {BROKEN})
-    return Looked(findings, raised, over)
-
-
-def open_alerts(journal: Journal) -> list[tuple[str, str]]:
-    """(level, title) of what the watchdog has found and is not over, the most urgent first."""
-    query = select(alert.c.level, alert.c.title).where(alert.c.open_dedupe.startswith(PREFIX)).order_by(alert.c.id)
-    with journal.reading() as tx:
-        rows = [(row.level, row.title) for row in tx.execute(query)]
-    return sorted(rows, key=lambda row: -_rank(row[0]))
+    return standing.settle(journal, findings, sure | {BROKEN})
 
 
 def _view(journal: Journal, around: Around) -> View:
@@ -110,37 +85,3 @@ def _connections(around: Around) -> dict[str, Connection]:
         except ConfigError:
             continue
     return found
-
-
-def _head(one: Finding) -> str:
-    return f"{PREFIX}{one.rule}|{one.subject.replace('|', '/')}|"[:280]
-
-
-def _raise(tx: Transaction, journal: Journal, one: Finding) -> bool:
-    """Raise an alert in place of what was open of its subject, unless it is open already and as urgent."""
-    head = _head(one)
-    mine = {row.open_dedupe: row.level for row in tx.execute(_open(head))}
-    if (same := mine.get(head + one.step)) and _rank(same) >= _rank(one.level):
-        return False
-    for dedupe in mine:
-        work.replaced(tx, dedupe)
-    work.raise_alert(tx, journal, head + one.step, one.level, one.title, one.body)
-    return True
-
-
-def _open(head: str) -> Select[Any]:
-    return select(alert.c.open_dedupe, alert.c.level).where(alert.c.open_dedupe.startswith(head, autoescape=True))
-
-
-def _close(tx: Transaction, journal: Journal, findings: Sequence[Finding], sure: set[str]) -> int:
-    """Close what is not found any more, of the rules that could be asked."""
-    still = {_head(one) for one in findings}
-    heads = {row.open_dedupe: row.open_dedupe.rpartition("|")[0] + "|" for row in tx.execute(_open(PREFIX))}
-    over = [dedupe for dedupe, head in heads.items() if head not in still and head.split("|")[1] in sure]
-    for dedupe in over:
-        work.recovered(tx, journal, dedupe)
-    return len(over)
-
-
-def _rank(level: str) -> int:
-    return LEVELS.index(level) if level in LEVELS else 0

@@ -19,6 +19,7 @@ from duijie.connect.errors import ConfigError
 from duijie.connect.protocol import Connector
 from duijie.connect.registry import GROUP, open_connection
 from duijie.connect.services import Services
+from duijie.diagnosis import diagnose
 from duijie.journal import Journal
 from duijie.sharing import tokens_of
 
@@ -44,9 +45,9 @@ class DuijieHook(BaseHook):
         return open_connection(self.get_conn(), Services(tokens_of(Journal.open())))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Airflow's test button: (whether it answered, what it said)."""
-        found = self.connector().check()
-        return True, "; ".join(f"{what}: {how}" for what, how in found)
+        """Airflow's test button: (whether all of it works, what `duijie connection test` says)."""
+        told = diagnose(self.get_conn(), Services(tokens_of(Journal.open())))
+        return all(one.verdict != "fails" for one in told), "; ".join(f"{one.what}: {one.how}" for one in told)
 
 
 def __getattr__(name: str) -> type[DuijieHook]:

@@ -14,13 +14,15 @@ from duijie.cli.output import AsJson, show, told
 from duijie.connect import pages
 from duijie.connect.connection import find_connection, list_connections
 from duijie.connect.line import State
-from duijie.connect.registry import open_connection, plugins
+from duijie.connect.registry import plugins
 from duijie.connect.secrets import MASK
 from duijie.connect.services import Services
+from duijie.diagnosis import diagnose
 from duijie.journal import Journal, lines
 from duijie.sharing import tokens_of
 
 USUAL = "正常"
+SIGNS = {"works": "✓", "warns": "!", "fails": "✗", "unasked": "·"}
 
 app = typer.Typer(no_args_is_help=True)
 connectors = typer.Typer(no_args_is_help=True)
@@ -90,9 +92,17 @@ def test(
     conn_id: Annotated[str, typer.Argument(help="The connection's id.")],
     as_json: AsJson = False,
 ) -> None:
-    """Log in and say what works."""
-    connector = open_connection(find_connection(conn_id), Services(tokens_of(Journal.open())))
-    show([{"检查": what, "结果": how} for what, how in connector.check()], as_json, f"连接 {conn_id}")
+    """Say what works and what is missing: settings, key, rights to read and to look up, clock, expiry. Writes nothing.
+
+    Exit 1 when something does not work.
+    """
+    journal = Journal.open()
+    services = Services(tokens_of(journal))
+    told = diagnose(find_connection(conn_id), services, lines.all_states(journal).get(conn_id, State()))
+    rows = [{"检查": one.what, "": SIGNS[one.verdict], "结果": one.how} for one in told]
+    show(rows, as_json, f"连接 {conn_id}")
+    if any(one.verdict == "fails" for one in told):
+        raise typer.Exit(1)
 
 
 @connectors.command("list")

@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
 from duijie import codec
-from duijie.connect import leave
+from duijie.connect import clocks, leave
 from duijie.connect.budget import RateBudget
 from duijie.connect.errors import AnswerLost, ConfigError, NotSent, RateLimited, VendorRejected
 
@@ -86,6 +86,7 @@ class Http:
             raise ConfigError(f"地址无效: {url}, 请检查连接的 host", en=f"invalid URL {url}", where=url) from error
         except requests.exceptions.RequestException as error:
             raise self._lost(url, error) from error
+        clocks.hear(response.headers.get("Date"))
         return response if response.status_code in answers else _checked(response)
 
     @staticmethod

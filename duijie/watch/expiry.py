@@ -23,19 +23,19 @@ def expiries(view: View) -> Iterator[Finding]:
     """Authorisations and API versions that end within the widest threshold. Raises ConfigError."""
     connections = view.connections()
     for connection in connections.values():
-        for place, given in _dates(connection.extra):
+        for place, given in dates_in(connection.extra):
             yield from _authorisation(view, connection, place, given)
     yield from _versions(view, {one.conn_type for one in connections.values()})
 
 
-def _dates(extra: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+def dates_in(extra: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     """(place, what is given) of every authorised_until in an extra, however deep."""
     if isinstance(extra, Mapping):
         for name, below in extra.items():
             if name == FIELD:
                 yield place, below
             else:
-                yield from _dates(below, f"{place}.{name}" if place else str(name))
+                yield from dates_in(below, f"{place}.{name}" if place else str(name))
 
 
 def _authorisation(view: View, connection: Connection, place: str, given: Any) -> Iterator[Finding]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from sandbox.store import Store
 MAPPINGS = Path(__file__).parents[2] / "mappings"
 CHINA_DAY = datetime(2026, 11, 10, 16, tzinfo=UTC)  # 11 November in China
 DAY = Window(CHINA_DAY, CHINA_DAY + timedelta(days=1))
-Opened = Callable[[], AbstractContextManager[Site]]
 
 
 def lately() -> Window:
@@ -35,12 +35,17 @@ def _written(connector: Connector, sink: str, payloads: list[Record]) -> None:
     connector.sinks[sink].write(payloads)
 
 
-def served(sandbox: type[Sandbox], made: Callable[[str], Site]) -> Opened:
-    """A site over a sandbox that is being served."""
+@dataclass(frozen=True)
+class Served:
+    """A sandbox and the site over it. Called, it serves the sandbox for as long as its site is used."""
+
+    sandbox: type[Sandbox]
+    made: Callable[[str], Site]
 
     @contextmanager
-    def opened() -> Iterator[Site]:
-        with Running(sandbox(Store())) as url:
-            yield made(url)
+    def __call__(self) -> Iterator[Site]:
+        with Running(self.sandbox(Store())) as url:
+            yield self.made(url)
 
-    return opened
+
+served = Served

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 
-from tests.contract.served import Opened
+from tests.contract.served import Served
 
-SITES: Mapping[str, Opened] = {
+SITES: Mapping[str, Served] = {
     found.name: import_module(f"{__name__}.{found.name}").SITE for found in iter_modules(__path__)
 }

@@ -19,7 +19,7 @@ ORDER = [  # each room may import those before it, never those after it
     {"given", "leases", "parcels", "runtime", "sharing", "shift"},
     {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes", "provenance", "ingress"}
     | {"watch", "keep"},
-    {"drift", "diagnosis"},
+    {"drift", "diagnosis", "scaffold"},
     {"masking", "places", "yamltests"},
     {"recording"},
     {"engine"},

@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
+from duijie import codec
 from duijie.cli.output import AsJson, show, told
 from duijie.connect import pages
 from duijie.connect.connection import find_connection, list_connections
+from duijie.connect.form import schema_of
 from duijie.connect.line import State
-from duijie.connect.registry import plugins
+from duijie.connect.registry import plugin, plugins
 from duijie.connect.secrets import MASK
 from duijie.connect.services import Services
 from duijie.diagnosis import diagnose
@@ -138,11 +141,13 @@ def write_docs(
 @told
 def show_settings(
     conn_type: Annotated[str, typer.Argument(help="The connector.")],
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of its connections.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """The settings of one connector, as its connection form asks for them."""
-    from duijie.connect.registry import plugin  # noqa: PLC0415
-
+    if schema:
+        typer.echo(msgspec.json.format(codec.encode_ordered(schema_of(plugin(conn_type).spec))).decode())
+        return
     rows = [
         {
             "设置": s.name,

@@ -23,6 +23,7 @@ from duijie.cli import (
     record,
     replay,
     sandbox,
+    scaffold,
     watch,
     work,
     worker,
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.add_typer(flow.app, name="flow", help="Flows: list them, run one, check their files.")
 app.add_typer(connection.app, name="connection", help="Connections: list them, test one.")
 app.add_typer(connection.connectors, name="connector", help="Connectors: what is installed and what each can do.")
+connection.connectors.command("new")(scaffold.new)
 connection.connectors.command("drift")(drift.drift)
 app.add_typer(sandbox.app, name="sandbox", help="Sandboxes 沙箱: vendors' servers to try things out with.")
 journal.app.command("retry")(journal_acts.retry)

@@ -20,6 +20,11 @@ def _entries() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)}
 
 
+def conn_types() -> tuple[str, ...]:
+    """The names of every installed connector; none is imported."""
+    return tuple(_entries())
+
+
 def plugins() -> dict[str, Plugin]:
     """Every installed connector by conn_type."""
     return {name: plugin(name) for name in _entries()}

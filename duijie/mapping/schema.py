@@ -20,7 +20,10 @@ _EDITORS = ("mapping", "flow")
 
 @dataclass(frozen=True)
 class Schemas:
-    """The folder of schemas that belongs to a mapping file, and the `mappings` folder the file is in, if any."""
+    """The folder of schemas that belongs to a mapping file, and the `mappings` folder the file is in, if any.
+
+    What the folder does not hold is what is shipped here, so that a package of one connector needs only its sources.
+    """
 
     folder: Path
     mappings: Path | None = None
@@ -36,12 +39,13 @@ class Schemas:
     @cached_property
     def names(self) -> list[str]:
         """The entities there are."""
-        return sorted(path.stem for path in self.folder.glob("*.json") if path.stem not in _EDITORS)
+        files = (path for folder in (self.folder, _OWN) for path in folder.glob("*.json"))
+        return sorted({path.stem for path in files} - set(_EDITORS))
 
     @cached_property
     def digest(self) -> str:
         """Changes when a schema or a recorded sample changes."""
-        entities = [self.folder / f"{name}.json" for name in self.names]
+        entities = [self._entity(name) for name in self.names]
         samples = sorted(self.mappings.glob("*/samples/*.json")) if self.mappings else []
         digest = hashlib.sha256()
         for path in [*entities, *sorted(self.folder.glob("sources/*/*.json")), *samples]:
@@ -50,12 +54,17 @@ class Schemas:
 
     def entity(self, name: str) -> dict[str, Any] | None:
         """The schema of an entity, None when there is none of that name."""
-        return _schema(self.folder / f"{name}.json") if name in self.names else None
+        return _schema(self._entity(name)) if name in self.names else None
 
     def source(self, system: str, stream: str) -> dict[str, Any] | None:
         """The schema of a vendor's stream, None when there is none."""
-        path = self.folder / "sources" / system / f"{stream}.json"
-        return _schema(path) if _plain(system, stream) and path.is_file() else None
+        paths = (folder / "sources" / system / f"{stream}.json" for folder in (self.folder, _OWN))
+        found = next((path for path in paths if path.is_file()), None) if _plain(system, stream) else None
+        return _schema(found) if found else None
+
+    def _entity(self, name: str) -> Path:
+        own = self.folder / f"{name}.json"
+        return own if own.is_file() else _OWN / f"{name}.json"
 
     def samples(self, system: str, stream: str) -> list[Any]:
         """What `mappings/<system>/samples/<stream>.json` and `<stream>.*.json` hold: one record or a list each."""

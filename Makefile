@@ -40,7 +40,7 @@ bench-mapping: .venv-bench/.ready ## Time one mapping in Duijie, by hand and in 
 bench-journal: .venv/.dev .venv-peers/.ready ## Pull, deliver, claim: Duijie beside dlt, Singer and bare loops; ends with one JSON line
 	@$(BIN)/python -m benchmarks.journal $(ARGS)
 
-contract: .venv/.dev ## Every connector against every check of the contract, and every mutant; ends with one JSON line
+contract: .venv/.dev .venv-tryton/.ready ## Every connector and check, every mutant, every client and system of others; ends with one JSON line
 	@$(BIN)/python -m tests.contract $(ARGS)
 
 faults: .venv/.dev ## Kill, cut off, spoil and lie to it everywhere: nothing lost, nothing doubled; ends with one JSON line

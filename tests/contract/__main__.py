@@ -1,10 +1,14 @@
-"""`make contract`: every connector against every check, every mutant against its own. Ends with one JSON line."""
+"""`make contract`: every connector against every check, every mutant against its own, every client and system of
+others. Ends with one JSON line. With names of connectors: only the checks of these, and no others' clients.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections import Counter
+
+import pytest
 
 from duijie.contract import CHECKS, Outcome, run
 from duijie.contract.suite import outcome
@@ -48,9 +52,48 @@ def mutants() -> dict[str, bool]:
     return caught
 
 
+class Others:
+    """Counts the tests that are marked as driven by a client of others' (`sdk`), or against a system of theirs."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], Counter[str]] = {}
+        self._of: dict[str, list[tuple[str, str]]] = {}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Who each test is marked with."""
+        for item in items:
+            marks = [mark for name in ("sdk", "real_system") for mark in item.iter_markers(name)]
+            self._of[item.nodeid] = [(mark.name, str(named)) for mark in marks for named in mark.args]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """How each went; an error while setting up counts too, and so does a test that was skipped."""
+        if report.when == "call" or not report.passed:
+            for named in self._of.get(report.nodeid, []):
+                self.found.setdefault(named, Counter())[report.outcome] += 1
+
+    def working(self, kind: str) -> list[str]:
+        """Those of a kind whose tests all passed."""
+        return [name for (of, name), told in self.found.items() if of == kind and set(told) == {"passed"}]
+
+    @property
+    def failed(self) -> int:
+        """Tests that did not pass."""
+        return sum(told.total() - told["passed"] for told in self.found.values())
+
+
+def others() -> Others:
+    """Run the tests of others' clients and systems, and print who they are."""
+    counting = Others()
+    pytest.main(["-q", "--no-header", "-p", "no:randomly", "-m", "sdk or real_system", "tests"], plugins=[counting])
+    for (kind, name), told in sorted(counting.found.items()):
+        print(f"{'client' if kind == 'sdk' else 'system'} {name}: {dict(told)}")
+    return counting
+
+
 def main() -> int:
-    """Print and count. Exit 1 when a promise is broken or a mutant got by."""
-    found = connectors(sys.argv[1:] or list(SITES))
+    """Print and count. Exit 1 when a promise is broken, a mutant got by, or a client or system of others' failed."""
+    names = sys.argv[1:]
+    found = connectors(names or list(SITES))
     print(table(found))
     broken = [(name, one) for name, outcomes in found.items() for one in outcomes if one.verdict == "broken"]
     for name, one in broken:
@@ -58,15 +101,18 @@ def main() -> int:
     caught = mutants()
     for check, is_caught in caught.items():
         print(f"mutant of {check}: {'caught' if is_caught else 'NOT CAUGHT'}")
+    counting = Others() if names else others()
     counts = {
-        "connectors": len(found),
+        "connectors": len(found.keys() - {"model"}),
         "checks": len(CHECKS),
-        "failed": len(broken),
+        "failed": len(broken) + counting.failed,
         "mutants": len(caught),
         "mutants_caught": sum(caught.values()),
+        "sdk_clients": len(counting.working("sdk")),
+        "real_systems": len(counting.working("real_system")),
     }
     print(json.dumps(counts))
-    return int(bool(broken) or not all(caught.values()))
+    return int(bool(broken) or not all(caught.values()) or bool(counting.failed))
 
 
 if __name__ == "__main__":

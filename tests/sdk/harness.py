@@ -32,14 +32,14 @@ class Failed(AssertionError):
 def drive_python(name: str, asked: Any, driver: str = "") -> Any:
     """What `drive_NAME.py` (or the driver of that name) says to `asked`, run with the pinned client."""
     python = python_of(name)
-    return _said([str(python), str(HERE / f"drive_{driver or name}.py"), codec.encode(asked).decode()], HERE)
+    return _said([str(python), str(HERE / f"drive_{driver or name}.py"), codec.encode_ordered(asked).decode()], HERE)
 
 
 def drive_node(name: str, asked: Any) -> Any:
     """What `npm/NAME/drive.mjs` says to `asked`, run with the pinned client."""
     home = node_of(name)
     node = Path(npm()[0]).parent / "node"
-    return _said([str(node), str(home / "drive.mjs"), codec.encode(asked).decode()], home)
+    return _said([str(node), str(home / "drive.mjs"), codec.encode_ordered(asked).decode()], home)
 
 
 def python_of(name: str) -> Path:

@@ -49,7 +49,7 @@ from sandbox.taobao_methods import METHODS, Call, TopError, response_name
 CHINA = timezone(timedelta(hours=8))
 SKEW = timedelta(minutes=10)
 LIMITS = {"calls": 100, "seconds": 1, "ban_seconds": 1, "session_seconds": 86400}
-WRITE = re.compile(r"(?:^|&)method=[\w.]+\.update(?:&|$)")
+WRITE = re.compile(r"(?:^|&)method=[\w.]+\.(?:update|send)(?:&|$)")
 
 _DIGESTS: dict[str, Callable[[str, str], str]] = {
     "md5": lambda secret, text: hashlib.md5(f"{secret}{text}{secret}".encode()).hexdigest(),  # noqa: S324  vendor's
@@ -78,7 +78,7 @@ class TaobaoSandbox(Sandbox):
         return own
 
     def is_write(self, request: Request, body: bytes) -> bool:
-        """TOP is all POST: only methods named *.update change something."""
+        """TOP is all POST: only methods named *.update and *.send change something."""
         text = f"{request.url.query}&{body.decode('utf-8', 'replace')}"
         return request.url.path == "/router/rest" and bool(WRITE.search(text))
 

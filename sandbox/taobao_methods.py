@@ -2,7 +2,8 @@
 
 Parameters, limits and list wrappers follow 淘宝开放平台 API 文档 (open.taobao.com): taobao.trades.sold.increment.get,
 taobao.trade.fullinfo.get, taobao.refunds.receive.get, taobao.refund.get, taobao.items.onsale.get,
-taobao.item.skus.get, taobao.skus.custom.get, taobao.skus.quantity.update, taobao.user.seller.get.
+taobao.item.skus.get, taobao.skus.custom.get, taobao.skus.quantity.update, taobao.logistics.offline.send,
+taobao.user.seller.get.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ TIME = "%Y-%m-%d %H:%M:%S"
 DAY = timedelta(days=1)
 SKUS_A_CALL = 20
 ITEMS_A_CALL = 40
+COMPANIES = frozenset(("SF", "YTO", "ZTO", "STO", "YUNDA", "EMS", "JD"))
+TO_SHIP = frozenset(("WAIT_SELLER_SEND_GOODS", "SELLER_CONSIGNED_PART"))
 
 
 class TopError(Exception):
@@ -201,6 +204,28 @@ def _with_quantity(sku: Record, number: int | None, delta: bool, now: str) -> Re
     return {**sku, "quantity": max(0, sku["quantity"] + number if delta else number), "modified": now}
 
 
+def _ship(call: Call) -> Record:
+    trade = call.store.get(f"trade/{call.shop}", call.need("tid"))
+    waybill, company = call.need("out_sid"), call.need("company_code")
+    if trade is None:
+        raise TopError(15, "Remote service error", "isv.trade-not-exist", "tid 对应的记录不存在")
+    if company not in COMPANIES:
+        raise invalid("company_code", f"物流公司代码 {company} 不存在")
+    if trade["status"] not in TO_SHIP:
+        raise TopError(15, "Remote service error", "isv.logistics-offline-service-error", "订单状态不允许发货")
+    chosen = call.given.get("sub_tid", "") if call.given.get("is_split") == "1" else ""
+    lines = trade["orders"]["order"]
+    wanted = set(chosen.split(",")) if chosen else {str(line["oid"]) for line in lines}
+    if strangers := wanted - {str(line["oid"]) for line in lines if not line.get("invoice_no")}:
+        raise invalid("sub_tid", f"子订单 {min(strangers)} 不属于该订单或已发货")
+    parcel = {"invoice_no": waybill, "logistics_company": company, "consign_time": call.now}
+    shipped = [{**line, **parcel} if str(line["oid"]) in wanted else line for line in lines]
+    status = "WAIT_BUYER_CONFIRM_GOODS" if all(line.get("invoice_no") for line in shipped) else "SELLER_CONSIGNED_PART"
+    changed = {"orders": {"order": shipped}, "status": status, "consign_time": call.now, "modified": call.now}
+    call.store.put(f"trade/{call.shop}", str(trade["tid"]), {**trade, **changed})
+    return {"shipping": {"is_success": True}}
+
+
 def _seller(call: Call) -> Record:
     shop = call.store.get("shop", call.shop) or {}
     return {"user": _select(shop, call.need("fields"))}
@@ -215,5 +240,6 @@ METHODS: dict[str, Callable[[Call], Record]] = {
     "taobao.item.skus.get": _item_skus,
     "taobao.skus.custom.get": _custom_skus,
     "taobao.skus.quantity.update": _update_quantity,
+    "taobao.logistics.offline.send": _ship,
     "taobao.user.seller.get": _seller,
 }

@@ -12,7 +12,7 @@ from duijie.connect.protocol import Move, Plugin, Safety, Setting, Spec
 SPEC = Spec(
     conn_type="taobao",
     title="淘宝 / 天猫",
-    summary="拉取订单与退款, 回写店铺可售数",
+    summary="拉取订单与退款, 回写店铺可售数与发货",
     settings=(
         Setting("host", "网关地址", target="host", default="https://eco.taobao.com", help="正式环境 eco.taobao.com"),
         Setting("app_key", "App Key", target="login"),
@@ -40,6 +40,7 @@ SPEC = Spec(
         Move("refund", "sales_refund", "退款"),
         Move("stock", "listing", "店铺商品与数量"),
         Move("shop_stock", "shop_stock", "店铺可售数", Safety.ABSOLUTE),
+        Move("shipment", "shipment", "发货", Safety.LOOKUP),
     ),
 )
 

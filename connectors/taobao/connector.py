@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from connectors.taobao.client import CHINA, Client, total_of
 from connectors.taobao.mailbox import TmcMailbox
+from connectors.taobao.shipments import ShipmentSink
 from connectors.taobao.sink import ShopStockSink
 from connectors.taobao.skus import SKU_FIELDS, Skus
 from duijie.codec import Record
@@ -187,8 +188,8 @@ class Taobao:
 
     @property
     def sinks(self) -> Mapping[str, Sink]:
-        """shop_stock."""
-        return {"shop_stock": ShopStockSink(self._client, self._skus)}
+        """shop_stock, shipment."""
+        return {"shop_stock": ShopStockSink(self._client, self._skus), "shipment": ShipmentSink(self._client)}
 
     def check(self) -> list[tuple[str, str]]:
         """The seller nick of each shop, which proves key, secret and session."""

@@ -29,7 +29,13 @@ def taobao_trade(number: int) -> Record:
     moment = f"2026-11-11 {number // 60:02}:{number % 60:02}:00"
     line = {"oid": FIRST_TID + number, "outer_sku_id": "A1", "num": 1, "divide_order_fee": "7.00"}
     head = {"shop": "S01", "tid": FIRST_TID + number, "status": "TRADE_FINISHED", "created": moment}
-    return {**head, "modified": moment, "payment": "7.00", "orders": {"order": [line]}}
+    waiting = {"status": "WAIT_SELLER_SEND_GOODS"} if number >= 240 else {}
+    return {**head, **waiting, "modified": moment, "payment": "7.00", "orders": {"order": [line]}}
+
+
+def taobao_parcel(number: int) -> Record:
+    """Order 240 and those after it wait for their parcels."""
+    return {"shop": "S01", "tid": FIRST_TID + 240 + number, "out_sid": f"SF{number}", "company_code": "SF"}
 
 
 def taobao(url: str) -> Site:
@@ -60,7 +66,14 @@ def taobao(url: str) -> Site:
                 "item/S01",
                 held=lambda rows: [sku for row in rows for sku in row["skus"] if sku["outer_id"] == "A1"],
                 spoil=lambda made: {**made, "sku": "NOT-THERE"},
-            )
+            ),
+            "shipment": SinkCase(
+                taobao_parcel,
+                "trade/S01",
+                held=lambda rows: [row for row in rows if row["orders"]["order"][0].get("invoice_no")],
+                spoil=lambda made: {**made, "company_code": "NOBODY"},
+                bare=True,
+            ),
         },
         token_path="/token",
         vectors=[("the vendor's", lambda: sign(EXAMPLE, "helloworld", "md5"), "66987CB115214E59E6EC978214934FB8")],

@@ -1,6 +1,7 @@
 """销售订单, 销货单 and 进货单: created with ExternalCode, which is unique, and brought back by GetVoucherDTO.
 
-Bills move no stock here: whether they do is a matter of options of the 账套.
+Amounts that are not given are computed from the price, as T+ does. Bills move no stock here: whether they do is a
+matter of options of the 账套.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 
 from sandbox.store import Record
@@ -15,6 +17,7 @@ from sandbox.tplus_books import Books, Operation, dto_of, param_of
 from sandbox.tplus_rules import Refused, date_of, figure, require, text_of
 
 FIRST_ID = 20260001
+USUAL_RATE = 13  # percent: what a line without a rate is taxed with
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Bills:
             warehouse = text_of(line.get("Warehouse")) or text_of(dto.get("Warehouse"))
             require(self._books.get("warehouse", warehouse) is not None, f"第{at}行仓库[{warehouse}]不存在")
         _check_amounts(line, at)
-        return line
+        return line if "OrigTaxAmount" in line else {**line, **_computed(line, at)}
 
     def _detail(self, form: Form, body: Record) -> Record:
         asked = {name: str(value) for name, value in param_of(body).items() if value}
@@ -102,6 +105,24 @@ def _check_amounts(line: Record, at: int) -> None:
         require(net + tax == gross, f"第{at}行金额{net}与税额{tax}之和不等于含税金额{gross}")
     if "TaxRate" in line:
         require(0 <= figure(line["TaxRate"], f"第{at}行税率", 4) <= 100, f"第{at}行税率不正确")
+
+
+def _computed(line: Record, at: int) -> Record:
+    """金额, 税额 and 含税金额 out of the price, without tax or with it."""
+    quantity = figure(line["Quantity"], f"第{at}行数量", 6)
+    rate = figure(line.get("TaxRate", USUAL_RATE), f"第{at}行税率", 4) / 100
+    if "OrigTaxPrice" in line:
+        gross = _cents(quantity * figure(line["OrigTaxPrice"], f"第{at}行含税单价", 10))
+        net = _cents(gross / (1 + rate))
+    else:
+        price = line.get("OrigDiscountPrice") or line.get("OrigPrice") or 0
+        net = _cents(quantity * figure(price, f"第{at}行单价", 10))
+        gross = net + _cents(net * rate)
+    return {"OrigDiscountAmount": str(net), "OrigTax": str(gross - net), "OrigTaxAmount": str(gross)}
+
+
+def _cents(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def _is_asked(bill: Record, asked: dict[str, str]) -> bool:

@@ -152,10 +152,12 @@ class Client:
         except ConfigError:
             zh = f"地址无效: {base}, 请检查连接的 host"
             raise ConfigError(zh, en=f"invalid address {base}; check the connection's host", where=base) from None
-        try:
-            answer = _answer(response, REFRESH)
-        except (TokenExpired, VendorRejected) as error:
-            raise ERRORS.error("grant", error.en, where=self._connection.conn_id) from error
+        answer = read_json(response)
+        error = error_of(answer, response.status_code, REFRESH)
+        if isinstance(error, TokenExpired | VendorRejected):
+            error = ERRORS.error("grant", told(answer)[1], where=self._connection.conn_id)
+        if error:
+            raise error
         result = answer.get("result") if isinstance(answer, dict) else None
         if not isinstance(result, dict) or not {"access_token", "refresh_token"} <= result.keys():
             raise ERRORS.error("no-token", where=self._connection.conn_id)
@@ -176,20 +178,28 @@ def _seconds(made: Record, name: str, usual: int) -> int:
     return int(told) if told.isdigit() else usual
 
 
-def error_of(answer: Any, status: int, where: str) -> DuijieError | None:
-    """The error in an answer, None where it reports success: a list, null, a text, or an object whose code is none.
+def told(answer: Any) -> tuple[str, str]:
+    """Code and text of an answer, both empty where it carries none.
 
-    The gateway refuses with a status and `{code, message}` (409: `{error}`), T+ with HTTP 200 and `{code, message}`;
-    the platform's own services with `{result: false, error: {code, msg}}`.
+    The gateway and T+ say `{code, message}`, the gateway's throttle `{error}`, the platform's own services
+    `{result: false, error: {code, msg}}`.
     """
     said = answer if isinstance(answer, dict) else {}
     inner = said.get("error")
-    told = inner if isinstance(inner, dict) else said
-    code = str(told.get("code") or ("false" if said.get("result") is False else ""))
-    text = str(told.get("message") or told.get("msg") or (inner if isinstance(inner, str) else ""))
+    part = inner if isinstance(inner, dict) else said
+    code = str(part.get("code") or ("false" if said.get("result") is False else ""))
+    return code, str(part.get("message") or part.get("msg") or (inner if isinstance(inner, str) else ""))
+
+
+def error_of(answer: Any, status: int, where: str) -> DuijieError | None:
+    """The error in an answer, None where it reports success: a list, null, a text, or an object whose code is none.
+
+    The gateway refuses by a status, T+ with HTTP 200 and a code.
+    """
+    code, text = told(answer)
     if status < 400:
         return None if code in SUCCESS else ERRORS.error(_kind(text) or code, text, where=where)
-    if "oken" in text and status in (401, 403) and code in ("50000", "50107"):
+    if code == "50107" or (code == "50000" and "oken" in text):
         return ERRORS.error("token", text, where=where)
     key = f"http-{status}:{code}"
     return ERRORS.error(key, text, where=where, retry_after=QUOTA_REST if key == QUOTA else None)

@@ -6,6 +6,7 @@ Its rules are tested in tests/connectors/test_tplus.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
 from connectors.tplus import CONNECTOR as TPLUS
@@ -74,9 +75,9 @@ def tplus_named(made: Record, name: str) -> Record:
     return {**made, "Name": name}
 
 
-def tplus_new(prefix: str, payload: object, collection: str) -> SinkCase:
+def tplus_new(prefix: str, payload: Callable[[int], Record], collection: str) -> SinkCase:
     return SinkCase(
-        payload,  # type: ignore[arg-type]
+        payload,
         collection,
         held=lambda rows: [row for row in rows if row["Code"].startswith(prefix)],
         spoil=lambda made: tplus_named(made, ""),

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import select
 
 from connectors.tplus import CONNECTOR
 from connectors.tplus.bills import ORDER, BillSink
 from connectors.tplus.client import Client, error_of
 from connectors.tplus.connector import TPlus
 from connectors.tplus.lists import rows_of
-from duijie import codec
+from duijie import codec, parcels
 from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import (
@@ -32,10 +33,14 @@ from duijie.connect.errors import (
     TokenExpired,
     VendorRejected,
 )
-from duijie.connect.protocol import Done, Incident, Later, Refused, Unknown, Window
+from duijie.connect.protocol import Done, Incident, Later, Refused, Safety, Unknown, Window
 from duijie.connect.services import Services
 from duijie.connect.tokens import TokenStore
+from duijie.deliver import Delivering
 from duijie.derive.invoices import split_tax
+from duijie.flow import Deliver
+from duijie.journal import Journal, documents
+from duijie.journal.tables import delivery, work_item
 from duijie.mapping import StaticLookup, load_mapping, run_tests
 from duijie.schemas import check
 from sandbox.kit import Fault
@@ -445,6 +450,26 @@ class TestVouchers:
         [second] = sink.write([payload])
         assert (type(first), type(second)) == (Unknown, Done)
         assert len(site.held("doc")) == 1
+
+    def test_after_a_lost_answer_the_journal_waits_for_a_person_and_holds_one_voucher(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DUIJIE_HOME", str(site.folder))
+        monkeypatch.setattr(parcels, "GRACE_SECONDS", dict.fromkeys(Safety, 0.0))
+        kept = Journal.open(f"sqlite:///{site.folder / 'journal.db'}")
+        with kept.writing() as tx:
+            for key in ("v1", "v2"):
+                documents.put(tx, kept, "voucher", voucher(key), (None, "test"))
+        site.fail("lose_answer", "doc/Create")
+        step = Deliver(name="d", connection="t", sink="voucher", entity="voucher", mapping="tplus/voucher.out")
+        mapping = load_mapping(MAPPINGS / "voucher.out.yaml")
+        Delivering(kept, "books", step, site.open().sinks["voucher"], mapping, LOOKUP).run()
+        with kept.reading() as tx:
+            states = {row.key: row.state for row in tx.execute(select(delivery.c.key, delivery.c.state))}
+            [item] = tx.execute(select(work_item)).all()
+        assert (states, item.kind) == ({"v1": "rejected", "v2": "done"}, "rejected")
+        assert "借方 113.00" in item.reason
+        assert sorted(row["ExternalCode"] for row in site.held("doc")) == ["v1", "v2"]
 
     @pytest.mark.parametrize(
         ("change", "words"),

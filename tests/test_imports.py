@@ -21,6 +21,7 @@ ORDER = [  # each room may import those before it, never those after it
     | {"watch", "keep"},
     {"drift", "diagnosis", "scaffold"},
     {"masking", "places", "yamltests"},
+    {"fixtures"},
     {"recording"},
     {"engine"},
     {"worker"},

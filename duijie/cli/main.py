@@ -14,6 +14,7 @@ from duijie.cli import (
     connection,
     drift,
     explain,
+    fixtures,
     flow,
     ingress,
     journal,
@@ -42,6 +43,7 @@ app.add_typer(flow.app, name="flow", help="Flows: list them, run one, check thei
 app.add_typer(connection.app, name="connection", help="Connections: list them, test one.")
 app.add_typer(connection.connectors, name="connector", help="Connectors: what is installed and what each can do.")
 connection.connectors.command("new")(scaffold.new)
+connection.connectors.command("record")(fixtures.record)
 connection.connectors.command("drift")(drift.drift)
 app.add_typer(sandbox.app, name="sandbox", help="Sandboxes 沙箱: vendors' servers to try things out with.")
 journal.app.command("retry")(journal_acts.retry)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 from duijie.connect.errors import DuijieError
-from duijie.contract import line, pushes, reading, writing
+from duijie.contract import line, pushes, reading, recorded, writing
 from duijie.contract.site import Broken, Inapplicable, Site
 
 Check = Callable[[Site], None]
@@ -27,10 +28,16 @@ class Outcome:
 def _checks(module: ModuleType) -> Iterator[tuple[str, Check]]:
     own = (each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__)
     named = ((each.__name__, each) for each in own if callable(each) and not isinstance(each, type))
-    return ((name, each) for name, each in named if name[0] != "_")
+    return ((name, each) for name, each in named if name[0] != "_" and _is_check(each))
 
 
-CHECKS: Mapping[str, Check] = dict(pair for module in (line, reading, writing, pushes) for pair in _checks(module))
+def _is_check(each: Callable[..., Any]) -> bool:
+    return signature(each).return_annotation in (None, "None")
+
+
+CHECKS: Mapping[str, Check] = dict(
+    pair for module in (line, reading, recorded, writing, pushes) for pair in _checks(module)
+)
 
 
 def run(site: Site) -> Iterator[Outcome]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from duijie.codec import Record
 from duijie.connect.errors import ConfigError, MalformedMessage
 from duijie.connect.records import read
 from duijie.drift.compare import Change, changes
@@ -64,16 +65,20 @@ def sources(journal: Journal, connection: str = "") -> list[Source]:
 
 def recorded(journal: Journal, source: Source, newest: int) -> tuple[Seen, Seen]:
     """What the newest messages look like, and those before them. What cannot be read at all is left out."""
+    rows = iter(records_of(journal, source, newest + EARLIER))
+    return seen(islice(rows, newest)), seen(rows)
+
+
+def records_of(journal: Journal, source: Source, most: int) -> list[tuple[str, Record]]:
+    """(key, record) of the newest messages of a stream, the newest first; what cannot be read at all is left out."""
     query = select(message.c.key, message.c.body)
     query = query.where(message.c.connection == source.connection, message.c.stream == source.stream)
     with journal.reading() as tx:
-        rows = iter(
-            [(row.key, row.body) for row in tx.execute(query.order_by(message.c.id.desc()).limit(newest + EARLIER))]
-        )
-    return seen(_records(islice(rows, newest))), seen(_records(rows))
+        rows = [(row.key, row.body) for row in tx.execute(query.order_by(message.c.id.desc()).limit(most))]
+    return list(_read(rows))
 
 
-def _records(rows: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, object]]:
+def _read(rows: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, Record]]:
     for key, body in rows:
         try:
             yield key, read(body)

@@ -92,6 +92,11 @@ def with_floats(self: Client, response: Any) -> Record:
     return dict(json.loads(response.content))
 
 
+def weighed_in_text(self: Orders, answer: Record) -> Page:
+    rows = [{**row, "weight": str(row["weight"])} for row in answer["rows"]]
+    return Page(rows, total=int(answer["total"]))
+
+
 def nameless(self: Orders, answer: Record) -> Page:
     return Page([{**row, "name": ""} for row in answer["rows"]], total=int(answer["total"]))
 
@@ -289,6 +294,7 @@ MUTANTS: Mapping[str, Parts] = {
     "a_lost_answer_to_a_read_is_read_again": with_client(read=gives_up_on(OutcomeUnknown)),
     "nonsense_is_never_taken_for_records": with_client(read=empty_where_unreadable),
     "shifting_pages_lose_nothing": with_stream(page=without_total),
+    "records_look_as_recorded": with_stream(page=weighed_in_text),
     "what_was_written_is_found": with_sink(find=found_with_other_figures),
     "what_is_not_there_is_not_found": with_sink(find=found_everything),
     "a_lost_answer_is_unknown_and_found": with_sink(write=outcome_by(OutcomeUnknown, lost_is_later)),

@@ -1,10 +1,10 @@
 """A local 抖店开放平台: gateway, tokens, orders, after-sales, items, stock and shipments.
 
 It exists so that the connector meets the gateway's own strictness without an account: signature over the bytes of the
-body, clock, tokens and their life, page limits, codes, envelopes as the vendor describes them (jinritemai.com,
-"API调用指南", "平台基础错误码汇总", the pages of methods). A caller may rely on:
+body, clock, tokens and their life, page limits, codes, envelopes as the vendor describes them (op.jinritemai.com:
+API调用指南, 平台基础错误码汇总, the pages of methods). A caller may rely on:
 
-- `POST /a/b` with method=a.b; parameters as the body, or (without a body) as param_json in the query; hmac-sha256 or md5.
+- `POST /a/b` with method=a.b; parameters as the body, or without one as param_json in the query; hmac-sha256, md5.
 - With the header x-open-no-old-err-code: 1 answers carry code and msg; without it err_no and message as well.
 - token.create: authorization_self for a self-built app, a code (once) for a tool app. token.refresh gives the same pair
   until an hour before its end, then a new one, the old one going on for an hour; after the end the old one is gone.

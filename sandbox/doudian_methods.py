@@ -14,6 +14,7 @@ from typing import Any
 from sandbox.store import Record, Store
 
 DAYS_90 = 90 * 86400
+HALF_A_YEAR = 183 * 86400
 PAGE_MOST = 100
 PRODUCT_DEPTH = 10_000
 
@@ -122,6 +123,8 @@ def _carriers(call: Call) -> list[Record]:
 
 def _aftersales(call: Call) -> Record:
     rows = _between(call, "update_start_time", "update_end_time", _aftersale_time, call.rows("aftersale"))
+    if not {"start_time", "update_start_time"} & set(call.given):
+        rows = [row for row in rows if _aftersale_time(row) > call.now - HALF_A_YEAR]
     for name in ("aftersale_id", "order_id"):
         if name in call.given:
             wanted = call.text(name, "11000")

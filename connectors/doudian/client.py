@@ -76,11 +76,16 @@ class Client:
         """The shop's name as its authorisation says it; "" where it does not."""
         return self._grants.token(shop).extra.get("shop_name", "")
 
+    @property
+    def now(self) -> int:
+        """Unix seconds."""
+        return int(self._services.clock())
+
     def _renew(self, shop: str) -> None:
         self._grants.renew(shop, getattr(self._used, "token", ""))
 
     def _data(self, shop: str, method: str, parameters: Mapping[str, Any]) -> Any:
-        return _data_of(self._call(shop, method, parameters), f"{shop} {method}")
+        return data_of(self._call(shop, method, parameters), f"{shop} {method}")
 
     def _call(self, shop: str, method: str, parameters: Mapping[str, Any]) -> Record:
         self._used.token = self._grants.token(shop).value
@@ -90,7 +95,7 @@ class Client:
         """Ask for a token; repeated like a read, because each answer holds one that is valid."""
         where = f"{shop} {method}"
         retrier = self._services.retrier(self._connection.conn_id, part=shop)
-        return dict(retrier.read(lambda: _data_of(self._send(method, parameters, "", where), where)))
+        return dict(retrier.read(lambda: data_of(self._send(method, parameters, "", where), where)))
 
     def _send(self, method: str, parameters: Mapping[str, Any], token: str, where: str) -> Record:
         body = codec.encode({name: value for name, value in parameters.items() if value is not None})
@@ -104,7 +109,7 @@ class Client:
         return answer
 
     def _public(self, method: str, param_json: str, token: str) -> dict[str, str]:
-        key, timestamp = self._connection.login, str(int(self._services.clock()))
+        key, timestamp = self._connection.login, str(self.now)
         return {
             "app_key": key,
             "method": method,
@@ -116,7 +121,8 @@ class Client:
         }
 
 
-def _data_of(answer: Record, where: str) -> Any:
+def data_of(answer: Record, where: str) -> Any:
+    """`data` of a success. Raises AnswerLost without it."""
     if answer.get("data") is None:
         raise ERRORS.error("outcome-unknown", "no data", where=where)
     return answer["data"]

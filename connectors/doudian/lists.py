@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from connectors.doudian.client import ERRORS, Client
@@ -19,6 +20,7 @@ from duijie.connect.protocol import Page, Traits, Window
 
 PAGE_SIZE = 100
 DEPTH = 50_000
+BEGINNING = 1_577_808_000  # 2020, before the platform's first after-sale
 LONGEST = Traits(longest=timedelta(days=90))
 NO_SUCH_ORDER = frozenset(  # not there, or another shop's
     f"doudian:isv.{code}" for code in ("parameter-invalid:20001", "parameter-invalid:20014", "business-failed:20015")
@@ -88,9 +90,7 @@ class _Changed:
                 yield from self._changed(shop, window.since, window.until)
 
     def _changed(self, shop: str, since: datetime, until: datetime) -> Iterator[Page]:
-        def ask(page: int, start: int, end: int) -> tuple[Sequence[Record], int]:
-            return self._page(shop, page, start, end)
-
+        ask = partial(self._page, shop)
         for rows in pages(ask, int(since.timestamp()) - 1, int(until.timestamp()) + 1, DEPTH):
             inside = [row for row in rows if since.timestamp() <= self._changed_at(row) < until.timestamp()]
             yield Page([self._named(shop, row) for row in inside])
@@ -125,7 +125,9 @@ class Orders(_Changed):
             if refused.code not in NO_SUCH_ORDER:
                 raise
             return None
-        return dict(data["shop_order_detail"]) if data.get("shop_order_detail") else None
+        if not data.get("shop_order_detail"):
+            raise ERRORS.error("outcome-unknown", "no shop_order_detail", where=f"{shop} {number}")
+        return dict(data["shop_order_detail"])
 
     def _page(self, shop: str, page: int, since: int, until: int) -> tuple[Sequence[Record], int]:
         window = {"update_time_start": since, "update_time_end": until}
@@ -147,9 +149,10 @@ class AfterSales(_Changed):
     name, entity, key = "aftersale", "sales_refund", "shop_aftersale"
 
     def by_number(self, shop: str, number: str) -> Record | None:
-        """afterSale.List by aftersale_id."""
+        """afterSale.List by aftersale_id; without a time of application it would know half a year only."""
+        applied = {"start_time": BEGINNING, "end_time": self._client.now + 86400}
         try:
-            data = self._client.read(shop, "afterSale.List", page=0, size=PAGE_SIZE, aftersale_id=number)
+            data = self._client.read(shop, "afterSale.List", page=0, size=PAGE_SIZE, aftersale_id=number, **applied)
         except VendorRejected as refused:
             if refused.code not in NO_SUCH_AFTERSALE:
                 raise

@@ -71,12 +71,12 @@ class Stock:
             if window.keys:
                 yield Page([row for code in codes if (row := self._by_code(shop, code))])
             else:
-                yield from self._of(shop, int(window.until.timestamp()))
+                yield from self._of(shop)
 
-    def _of(self, shop: str, until: int) -> Iterator[Page]:
+    def _of(self, shop: str) -> Iterator[Page]:
         """The SKUs of every item; an item that was met twice because the list moved is read once."""
         seen: set[str] = set()
-        for rows in pages(partial(self._items, shop), 0, until + 86400, DEPTH, FIRST_PAGE):
+        for rows in pages(partial(self._items, shop), 0, self._client.now + 86400, DEPTH, FIRST_PAGE):
             items = [item for row in rows if (item := str(row["product_id"])) not in seen]
             seen.update(items)
             yield Page([sku for skus in side_by_side(partial(self._skus_of, shop), items) for sku in skus])

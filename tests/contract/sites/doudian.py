@@ -1,4 +1,4 @@
-"""抖店 under contract. The platform lists orders of the last 90 days only, so that the seeded day lies two days back."""
+"""抖店 under contract. The platform lists orders of the last 90 days only: the seeded day lies two days back."""
 
 from __future__ import annotations
 

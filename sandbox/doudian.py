@@ -14,7 +14,8 @@ Seed::
     {"apps":       {"<app_key>": {"secret": "…", "kind": "self"}},                 or "tool"
      "shops":      {"1001": {"name": "…", "code": "…", "refresh_token": "…"}},     the last two for tool apps
      "orders":     [{"shop": "1001", "order_id": "…", "order_status": 2, "create_time": 1, "update_time": 1, …}],
-     "aftersales": [{"shop": "1001", "aftersale_info": {"aftersale_id": "…", "update_time": 1, …}, "order_info": {…}}],
+     "aftersales": [{"shop": "1001", "aftersale_info": {"aftersale_id": "…", "update_time": 1, …}, "order_info": {…},
+                     "detail": {…}}],                      what afterSale.Detail says besides
      "products":   [{"shop": "1001", "product_id": 1, "status": 0, "update_time": 1,
                      "skus": [{"id": 2, "code": "…", "sku_type": 0, "stock_num": 9}]}],
      "carriers":   ["shunfeng", "zhongtong"],

@@ -1,8 +1,8 @@
 """The methods that the 抖店 sandbox serves, each a function from one checked call to the data of its answer.
 
 Parameters, limits and codes follow 抖店开放平台 API 文档: order.searchList, order.orderDetail,
-order.logisticsCompanyList, afterSale.List, product.listV2, sku.list, sku.stockNum, sku.syncStock. Shipments are in
-sandbox/doudian_shipping.py.
+order.logisticsCompanyList, afterSale.List, afterSale.Detail, product.listV2, sku.list, sku.stockNum, sku.syncStock.
+Shipments are in sandbox/doudian_shipping.py.
 """
 
 from __future__ import annotations
@@ -135,7 +135,20 @@ def _aftersales(call: Call) -> Record:
     rows.sort(key=_aftersale_time, reverse="update_time asc" not in by)
     found, page, size = _page(call, rows, 0, call.depth)
     has_more = (page + 1) * size < len(rows)
+    found = [{name: value for name, value in row.items() if name != "detail"} for row in found]
     return {"items": found, "total": len(rows), "has_more": has_more, "page": page, "size": len(found)}
+
+
+def _aftersale(call: Call) -> Record:
+    row = call.store.get(f"aftersale/{call.shop}", call.text("after_sale_id", "11000"))
+    if row is None:
+        raise invalid("11000", "参数错误，售后单ID错误")
+    info = row["aftersale_info"]
+    said = {"after_sale_id": int(info["aftersale_id"]), "after_sale_status": info["aftersale_status"]}
+    money = {"refund_status": info["refund_status"], "refund_total_amount": info["refund_amount"]}
+    paid = {"real_refund_amount": info["refund_amount"], "refund_time": info["update_time"]}
+    receiver = {"post_receiver": "", "encrypt_post_receiver": "#ab#cd#1#1#"}
+    return {"process_info": {"after_sale_info": {**said, **money, **paid, **receiver, **row.get("detail", {})}}}
 
 
 def _aftersale_time(row: Record) -> int:
@@ -217,6 +230,7 @@ METHODS: dict[str, Callable[[Call], Any]] = {
     "order.orderDetail": _detail,
     "order.logisticsCompanyList": _carriers,
     "afterSale.List": _aftersales,
+    "afterSale.Detail": _aftersale,
     "product.listV2": _products,
     "sku.list": _skus,
     "sku.stockNum": _stock,

@@ -1,7 +1,7 @@
 """Lists by time that are paged by number: complete whatever moves, and never deeper than the platform answers.
 
-Methods (抖店开放平台 API 文档): order.searchList, order.orderDetail, afterSale.List. Both lists count pages from 0, and
-neither says for certain whether the ends of a window belong to it: it is asked a second wider at both ends, and what
+Methods (抖店开放平台): order.searchList, order.orderDetail, afterSale.List, afterSale.Detail. Lists count pages from 0.
+Neither says for certain whether the ends of a window belong to it: it is asked a second wider at both ends, and what
 lies outside is dropped. Every raw record gets two fields that the platform does not send: `shop`, the id of the shop,
 and the key of the stream, "shop:number".
 """
@@ -17,6 +17,7 @@ from connectors.doudian.client import ERRORS, Client
 from duijie.codec import Record
 from duijie.connect.errors import VendorRejected
 from duijie.connect.protocol import Page, Traits, Window
+from duijie.connect.retry import side_by_side
 
 PAGE_SIZE = 100
 DEPTH = 50_000
@@ -25,6 +26,11 @@ LONGEST = Traits(longest=timedelta(days=90))
 NO_SUCH_ORDER = frozenset(  # not there, or another shop's
     f"doudian:isv.{code}" for code in ("parameter-invalid:20001", "parameter-invalid:20014", "business-failed:20015")
 )
+OF_MONEY = frozenset({"refund_status", "refund_total_amount", "real_refund_amount", "refund_time"}) | {
+    "platform_discount_return_amount",
+    "kol_discount_return_amount",
+}
+SUCCEEDED, REFUNDED = 12, 3  # aftersale_status, refund_status
 NO_SUCH_AFTERSALE = frozenset({"doudian:isv.parameter-invalid:11003"})
 Ask = Callable[[int, int, int], tuple[Sequence[Record], int]]  # page, since, until → rows, how many in all
 
@@ -85,7 +91,8 @@ class _Changed:
         """
         for shop, numbers in asked(window, self.partitions()):
             if window.keys:
-                yield Page([self._named(shop, row) for number in numbers if (row := self.by_number(shop, number))])
+                found = [row for number in numbers if (row := self.by_number(shop, number))]
+                yield Page(self._told(shop, found))
             else:
                 yield from self._changed(shop, window.since, window.until)
 
@@ -93,7 +100,10 @@ class _Changed:
         ask = partial(self._page, shop)
         for rows in pages(ask, int(since.timestamp()) - 1, int(until.timestamp()) + 1, DEPTH):
             inside = [row for row in rows if since.timestamp() <= self._changed_at(row) < until.timestamp()]
-            yield Page([self._named(shop, row) for row in inside])
+            yield Page(self._told(shop, inside))
+
+    def _told(self, shop: str, rows: Sequence[Record]) -> Sequence[Record]:
+        return [self._named(shop, row) for row in rows]
 
     def _named(self, shop: str, row: Record) -> Record:
         return {**row, "shop": shop, self.key: f"{shop}:{self._number(row)}"}
@@ -144,9 +154,26 @@ class Orders(_Changed):
 
 
 class AfterSales(_Changed):
-    """After-sales (售后单) of shops."""
+    """After-sales (售后单) of shops. One whose refund has succeeded gets `detail`: the list does not tell its day.
+
+    Only what afterSale.Detail says of the money is taken: it names the receiver of an exchange too.
+    """
 
     name, entity, key = "aftersale", "sales_refund", "shop_aftersale"
+
+    def _told(self, shop: str, rows: Sequence[Record]) -> Sequence[Record]:
+        return side_by_side(partial(self._named, shop), rows)
+
+    def _named(self, shop: str, row: Record) -> Record:
+        named = super()._named(shop, row)
+        return {**named, "detail": self._detail(shop, row)} if _has_succeeded(row["aftersale_info"]) else named
+
+    def _detail(self, shop: str, row: Record) -> Record:
+        number = str(self._number(row))
+        process = self._client.read(shop, "afterSale.Detail", after_sale_id=number).get("process_info") or {}
+        if not process.get("after_sale_info"):
+            raise ERRORS.error("outcome-unknown", "no after_sale_info", where=f"{shop} {number}")
+        return {name: value for name, value in process["after_sale_info"].items() if name in OF_MONEY}
 
     def by_number(self, shop: str, number: str) -> Record | None:
         """afterSale.List by aftersale_id; without a time of application it would know half a year only."""
@@ -172,3 +199,7 @@ class AfterSales(_Changed):
 
     def _changed_at(self, row: Record) -> int:
         return int(row["aftersale_info"]["update_time"])
+
+
+def _has_succeeded(info: Record) -> bool:
+    return info.get("aftersale_status") == SUCCEEDED and info.get("refund_status") == REFUNDED

@@ -329,6 +329,16 @@ class TestAfterSales:
         window = Window(DAY, DAY, "1001", (key, "1001:42"))
         assert [row["shop_aftersale"] for row in records(connect(), "aftersale", window)] == [key]
 
+    def test_a_refund_that_has_succeeded_tells_its_day_and_nobodys_name(
+        self, sandbox: DoudianSandbox, connect: Callable[..., Doudian]
+    ) -> None:
+        told = {"refund_time": 1_794_283_200, "platform_discount_return_amount": 500}
+        sandbox.seed({"aftersales": [{**aftersale(0), "detail": told}, aftersale(1, refund_status=2)]})
+        done, open_one = sorted(records(connect(), "aftersale"), key=lambda row: row["shop_aftersale"])
+        assert told.items() <= done["detail"].items()
+        assert not [name for name in done["detail"] if "receiver" in name]
+        assert "detail" not in open_one
+
 
 class TestTokens:
     def test_a_self_built_app_asks_by_its_shop_ids_alone(self, connect: Callable[..., Doudian]) -> None:
@@ -691,7 +701,7 @@ class TestMappings:
         order_raw = records(connect(), "order")[0]
         [(_, ordered)] = load_mapping(MAPPINGS / "sales_order.in.yaml").documents(order_raw, PRODUCTS, {})
         assert (made["order_key"], made["oid"]) == (ordered["key"], ordered["lines"][0]["oid"])
-        assert made["status"] == "success"
+        assert (made["status"], made["amount"]) == ("success", Decimal("113.00"))
 
     def test_a_canonical_shipment_reaches_the_order(
         self, sandbox: DoudianSandbox, connect: Callable[..., Doudian]

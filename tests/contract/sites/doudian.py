@@ -43,12 +43,12 @@ def doudian_order(number: int) -> Record:
 
 
 def doudian_aftersale(number: int) -> Record:
-    """A refund of one line that has succeeded."""
+    """A refund of one line; every tenth has succeeded."""
     info = {
         "aftersale_id": str(FIRST_AFTERSALE + number),
         "aftersale_type": 1,
         "aftersale_status": 12,
-        "refund_status": 3,
+        "refund_status": 2 if number % 10 else 3,
         "refund_amount": 11300,
         "refund_post_amount": 0,
         "update_time": int(SINCE.timestamp()) + 60 * number,

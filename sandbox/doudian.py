@@ -18,7 +18,7 @@ Seed::
                      "detail": {…}}],                      what afterSale.Detail says besides
      "products":   [{"shop": "1001", "product_id": 1, "status": 0, "update_time": 1,
                      "skus": [{"id": 2, "code": "…", "sku_type": 0, "stock_num": 9}]}],
-     "carriers":   ["shunfeng", "zhongtong"],
+     "carriers":   {"shunfeng": "顺丰速运"},
      "trouble":    {"sku.syncStock": 1},
      "limits":     {"calls": 100, "seconds": 1, "token_seconds": 604800, "depth": 50000}}
 
@@ -50,7 +50,16 @@ from sandbox.store import Store
 CHINA = timezone(timedelta(hours=8))
 SKEW = timedelta(minutes=10)
 LIMITS = {"calls": 100, "seconds": 1, "token_seconds": 7 * 86400, "depth": 50_000}
-CARRIERS = ("shunfeng", "zhongtong", "yuantong", "yunda", "shentong", "jd", "ems", "youzhengguonei")
+CARRIERS = {
+    "shunfeng": "顺丰速运",
+    "zhongtong": "中通快递",
+    "yuantong": "圆通速递",
+    "yunda": "韵达快递",
+    "shentong": "申通快递",
+    "jd": "京东快递",
+    "ems": "EMS",
+    "youzhengguonei": "邮政快递包裹",
+}
 WRITES = re.compile(r"^/(sku/syncStock|order/logisticsAdd)")
 SERVED = {
     **METHODS,
@@ -114,7 +123,7 @@ class DoudianSandbox(Sandbox):
         for name in ("limits", "trouble"):
             if name in data:
                 self.store.put("config", name, data[name])
-        self.store.put("config", "carriers", {"codes": list(data.get("carriers", CARRIERS))})
+        self.store.put("config", "carriers", data.get("carriers", CARRIERS))
 
     def _limit(self, name: str) -> int:
         return int((self.store.get("config", "limits") or {}).get(name, LIMITS[name]))

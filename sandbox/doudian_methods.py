@@ -117,8 +117,8 @@ def _detail(call: Call) -> Record:
 
 
 def _carriers(call: Call) -> list[Record]:
-    codes = (call.store.get("config", "carriers") or {})["codes"]
-    return [{"id": number, "name": code, "code": code} for number, code in enumerate(codes, 1)]
+    names = call.store.get("config", "carriers") or {}
+    return [{"id": number, "name": name, "code": code} for number, (code, name) in enumerate(names.items(), 1)]
 
 
 def _aftersales(call: Call) -> Record:

@@ -68,7 +68,7 @@ def _order(call: Call) -> Record:
 def _carrier(call: Call, given: Record) -> None:
     if not given.get("company_code"):
         raise refused("60011", "物流公司编码不允许为空")
-    if given["company_code"] not in (call.store.get("config", "carriers") or {})["codes"]:
+    if given["company_code"] not in (call.store.get("config", "carriers") or {}):
         raise refused("60018", "暂不支持该物流公司或物流商已失效，请检查。")
 
 

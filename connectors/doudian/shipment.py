@@ -14,15 +14,32 @@ from functools import partial
 from connectors.doudian.client import Client
 from connectors.doudian.lists import Orders
 from duijie.codec import Record
-from duijie.connect.protocol import Done, Figures, Found, Outcome, Safety
-from duijie.connect.retry import side_by_side
+from duijie.connect.errors import DuijieError
+from duijie.connect.protocol import Done, Figures, Found, Later, Outcome, Safety, Unknown
+from duijie.connect.retry import outcome_of, side_by_side
+
+
+class Carriers:
+    """The codes of carriers by their code or name (order.logisticsCompanyList), asked once a shop."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._codes: dict[str, dict[str, str]] = {}
+
+    def code(self, shop: str, told: str) -> str:
+        """The platform's code of a carrier; what it does not know is left for it to refuse."""
+        if shop not in self._codes:
+            rows = self._client.read(shop, "order.logisticsCompanyList")
+            names = {str(row["name"]): str(row["code"]) for row in rows}
+            self._codes[shop] = {**names, **{code: code for code in names.values()}}
+        return self._codes[shop].get(told, told)
 
 
 class ShipmentSink:
     """Parcels.
 
     A payload is {"shop", "order_id", "company_code", "logistics_code", "lines": [{"shipped_order_id", "shipped_num"}]};
-    without lines the parcel holds all that is left of the order.
+    without lines the parcel holds all that is left of the order. The carrier goes by its code or its name.
     """
 
     name = entity = "shipment"
@@ -32,6 +49,7 @@ class ShipmentSink:
     def __init__(self, client: Client, orders: Orders) -> None:
         self._client = client
         self._orders = orders
+        self._carriers = Carriers(client)
 
     def key_of(self, payload: Record) -> str:
         """shop:order:waybill."""
@@ -50,7 +68,16 @@ class ShipmentSink:
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         """One call per parcel, in order: two parcels of an order must not meet each other."""
-        return [self._client.retrier(one["shop"]).outcome(partial(self._ship, one)) for one in payloads]
+        return [self._one(payload) for payload in payloads]
+
+    def _one(self, payload: Record) -> Outcome:
+        try:
+            code = self._carriers.code(payload["shop"], payload["company_code"])
+        except DuijieError as error:  # nothing was sent yet
+            told = outcome_of(error)
+            return Later(told.zh, told.en) if isinstance(told, Unknown) else told
+        retrier = self._client.retrier(payload["shop"])
+        return retrier.outcome(partial(self._ship, {**payload, "company_code": code}))
 
     def _order(self, key: str) -> Record | None:
         shop, _, number = key.partition(":")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,13 +26,14 @@ from duijie.connect.errors import (
     CredentialError,
     Forged,
     MalformedMessage,
+    NotSent,
     RateLimited,
     TokenExpired,
     VendorBusy,
     VendorRejected,
 )
 from duijie.connect.hooks import Call, Pushed
-from duijie.connect.protocol import Done, Incident, Refused, Unknown, Window
+from duijie.connect.protocol import Done, Incident, Later, Refused, Unknown, Window
 from duijie.connect.services import Services
 from duijie.connect.tokens import TokenStore
 from duijie.mapping import StaticLookup, load_mapping, run_tests
@@ -406,6 +408,15 @@ class TestTokens:
         with pytest.raises(CredentialError, match="grant does not fit"):
             tool(connect).check()
 
+    def test_an_error_on_the_line_does_not_show_the_token(
+        self, sandbox: DoudianSandbox, connect: Callable[..., Doudian]
+    ) -> None:
+        connect().check()
+        with pytest.raises(NotSent) as caught:
+            connect(host="http://127.0.0.1:9")._client.write("1001", "order.logisticsCompanyList")
+        told = "".join(traceback.format_exception(caught.value))
+        assert [token for token in sandbox.store.keys("access") if token in told] == []
+
     def test_a_wrong_secret_is_a_credential_error(self, connect: Callable[..., Doudian]) -> None:
         with pytest.raises(CredentialError, match="check app_secret"):
             connect(password="wrong").check()
@@ -546,6 +557,15 @@ class TestShipments:
         sandbox.seed({"orders": [asked]})
         (outcome,) = connect().sinks["shipment"].write([parcel(5, "SF0000000001")])
         assert (type(outcome), outcome.code) == (Refused, "doudian:isv.business-failed:60040")
+
+    def test_a_list_of_carriers_that_cannot_be_read_puts_the_parcel_off(
+        self, sandbox: DoudianSandbox, connect: Callable[..., Doudian]
+    ) -> None:
+        sink = connect().sinks["shipment"]
+        fault(sandbox, kind="malformed", match="logisticsCompanyList", rate=1)
+        (outcome,) = sink.write([parcel(0, "SF0000000001")])
+        assert isinstance(outcome, Later)
+        assert status_of(sandbox, 0) == 2
 
     def test_a_wrong_carrier_or_waybill_stops_no_other_parcel(self, connect: Callable[..., Doudian]) -> None:
         made = [
@@ -715,8 +735,7 @@ class TestMappings:
             "lines": [{"oid": str(LINE), "qty": Decimal("2")}],
         }
         schemas.check("shipment", document)
-        lookup = StaticLookup(xrefs={"carrier": {"顺丰速运": "shunfeng"}})
-        payload = load_mapping(MAPPINGS / "shipment.out.yaml").run(document, lookup, {})
+        payload = load_mapping(MAPPINGS / "shipment.out.yaml").run(document, StaticLookup(), {})
         (outcome,) = connect().sinks["shipment"].write([payload])
         assert isinstance(outcome, Done)
         assert status_of(sandbox, 0) == 3

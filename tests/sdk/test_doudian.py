@@ -120,6 +120,7 @@ class TestCommerce:
                 "/order/searchList",
                 "/afterSale/List",
                 "/sku/syncStock",
+                "/order/logisticsCompanyList",
                 "/order/logisticsAdd",
                 "/order/logisticsAddMultiPack",
             ]
@@ -148,7 +149,7 @@ class Recorder(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.kept.append((self.path, body))  # type: ignore[attr-defined]
-        data = SIGNED_IN if self.path.startswith("/token/") else EMPTY
+        data = SIGNED_IN if self.path.startswith("/token/") else [] if "CompanyList" in self.path else EMPTY
         said = codec.encode({"code": 10000, "msg": "success", "data": data, "log_id": "1"})
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

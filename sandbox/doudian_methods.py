@@ -1,8 +1,8 @@
 """The methods that the 抖店 sandbox serves, each a function from one checked call to the data of its answer.
 
 Parameters, limits and codes follow 抖店开放平台 API 文档: order.searchList, order.orderDetail,
-order.logisticsCompanyList, afterSale.List, afterSale.Detail, product.listV2, sku.list, sku.stockNum, sku.syncStock.
-Shipments are in sandbox/doudian_shipping.py.
+order.logisticsCompanyList, afterSale.List, afterSale.Detail, product.listV2, sku.list, sku.detail, sku.stockNum,
+sku.syncStock. Shipments are in sandbox/doudian_shipping.py.
 """
 
 from __future__ import annotations
@@ -187,13 +187,21 @@ def _located(call: Call) -> tuple[Record, Record] | None:
     return None
 
 
-def _stock(call: Call) -> Record:
-    found = _located(call)
+def _named(call: Call) -> tuple[Record, Record]:
     if not call.given.get("code") and not call.given.get("sku_id"):
         raise invalid("20011", "参数不合法: 请输入正确sku_id或sku_code")
+    found = _located(call)
     if found is None:
         raise invalid("20050", f"code: {call.given.get('code')}, 找不到对应的sku")
-    sku = found[1]
+    return found
+
+
+def _sku_detail(call: Call) -> Record:
+    return _sku(*_named(call))
+
+
+def _stock(call: Call) -> Record:
+    _, sku = _named(call)
     shown = {"sku_id": sku["id"], "code": sku["code"], "sku_type": sku["sku_type"], "stock_num": sku.get("stock_num")}
     if sku["sku_type"] == 1:
         stocks = sku.get("stock_map", {})
@@ -233,6 +241,7 @@ METHODS: dict[str, Callable[[Call], Any]] = {
     "afterSale.Detail": _aftersale,
     "product.listV2": _products,
     "sku.list": _skus,
+    "sku.detail": _sku_detail,
     "sku.stockNum": _stock,
     "sku.syncStock": _sync,
 }

@@ -8,6 +8,7 @@ and the key of the stream, "shop:number".
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -69,7 +70,7 @@ def asked(window: Window, shops: Iterable[str]) -> Iterator[tuple[str, list[str]
         yield shop, [key.partition(":")[2] for key in window.keys if key.partition(":")[0] == shop]
 
 
-class _Changed:
+class _Changed(ABC):
     """Records by time of change. Subclasses ask for a page, for one number, and say where number and time stand."""
 
     name: str
@@ -108,18 +109,21 @@ class _Changed:
     def _named(self, shop: str, row: Record) -> Record:
         return {**row, "shop": shop, self.key: f"{shop}:{self._number(row)}"}
 
+    @abstractmethod
     def by_number(self, shop: str, number: str) -> Record | None:
         """The record as the shop has it now, as sent; None where the shop has no such number."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _page(self, shop: str, page: int, since: int, until: int) -> tuple[Sequence[Record], int]:
-        raise NotImplementedError
+        """One page of the list by time of change, and how many it holds."""
 
+    @abstractmethod
     def _number(self, row: Record) -> Any:
-        raise NotImplementedError
+        """The platform's number."""
 
+    @abstractmethod
     def _changed_at(self, row: Record) -> int:
-        raise NotImplementedError
+        """Unix seconds."""
 
 
 class Orders(_Changed):

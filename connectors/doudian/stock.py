@@ -1,6 +1,6 @@
 """The quantities that shops offer: read per item, written per SKU by 商家编码.
 
-Methods (抖店开放平台 API 文档): product.listV2 (pages from 1, at most 10,000 items a query), sku.list, sku.stockNum,
+Methods (抖店开放平台): product.listV2 (pages from 1, at most 10,000 items a query), sku.list, sku.detail, sku.stockNum,
 sku.syncStock with incremental=false, the whole figure. Writing the same figure twice is harmless, writing an old one
 over a newer one is not: the sink is ABSOLUTE. With the setting out_warehouse_id it is the stock of that 区域仓.
 """
@@ -35,14 +35,17 @@ class Skus:
     def by_key(self, key: str) -> Record | None:
         """sku.stockNum of "shop:商家编码", with `quantity`, the figure that counts here; None for a code not there."""
         shop, _, code = key.partition(":")
-        warehouse = self._client.warehouse or None
+        row = self.ask(shop, "sku.stockNum", code=code, out_warehouse_id=self._client.warehouse or None)
+        return {**row, "quantity": self.quantity(row, "stock_num_map")} if row else None
+
+    def ask(self, shop: str, method: str, **parameters: Any) -> Record | None:
+        """A method that is asked for one code; None for a code not there."""
         try:
-            row = self._client.read(shop, "sku.stockNum", code=code, out_warehouse_id=warehouse)
+            return dict(self._client.read(shop, method, **parameters))
         except VendorRejected as refused:
             if refused.code not in NO_SUCH_SKU:
                 raise
             return None
-        return {**row, "quantity": self.quantity(row, "stock_num_map")}
 
     def quantity(self, row: Record, by_warehouse: str) -> int | None:
         """The ordinary stock, or that of the connection's 区域仓; None where the SKU has none of this kind."""
@@ -95,8 +98,8 @@ class Stock:
         return {**row, "shop": shop, "shop_sku": key, "quantity": self._skus.quantity(row, "stock_map")}
 
     def _by_code(self, shop: str, code: str) -> Record | None:
-        found = self._skus.by_key(f"{shop}:{code}")
-        return {**found, "shop": shop, "shop_sku": f"{shop}:{code}"} if found else None
+        row = self._skus.ask(shop, "sku.detail", code=code)
+        return self._named(shop, row) if row else None
 
 
 class ShopStockSink:

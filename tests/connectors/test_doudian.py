@@ -745,6 +745,8 @@ class TestMappings:
         raw = next(row for row in records(connector, "stock") if row["code"] == "A1")
         listed = load_mapping(MAPPINGS / "listing.in.yaml").run(raw, PRODUCTS, {})
         schemas.check("listing", listed)
+        (again,) = records(connector, "stock", Window(DAY, DAY, "", ("1001:A1",)))
+        assert load_mapping(MAPPINGS / "listing.in.yaml").run(again, PRODUCTS, {}) == listed
         payload = load_mapping(MAPPINGS / "shop_stock.out.yaml").run({**listed, "quantity": 3}, PRODUCTS, {})
         assert isinstance(connector.sinks["shop_stock"].write([payload])[0], Done)
         assert connector.sinks["shop_stock"].find(["1001:A1"])["1001:A1"].figures == {"quantity": Decimal(3)}

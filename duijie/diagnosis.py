@@ -130,6 +130,10 @@ def _finds(sink: Sink) -> Told:
         return Told(what, "未检查: 写入前无法试写, 首次写入即知", "unasked")
     try:
         sink.find([ABSENT])
+    except CredentialError as error:
+        return _failed(what, error)
+    except ConfigError:
+        return Told(what, "未检查: 只能按本系统的单号查询, 首次写入即知", "unasked")
     except DuijieError as error:
         return _failed(what, error)
     return Told(what, "可查询我方单号 (未写入任何数据, 写权限在首次写入时确认)")

@@ -101,18 +101,12 @@ class Client:
         body = codec.encode({name: value for name, value in parameters.items() if value is not None})
         query = urlencode(self._public(method, body.decode(), token))
         url = f"{self._connection.base_url}/{method.replace('.', '/')}?{query}"
-        answer = self._answer(url, body)
+        answer = read_json(self._http.send("POST", url, body=body, headers=HEADERS))
         if not isinstance(answer, dict) or "code" not in answer:
             raise ERRORS.error("outcome-unknown", "no code", where=where)
         if answer["code"] != SUCCESS:
             raise error_of(answer, where)
         return answer
-
-    def _answer(self, url: str, body: bytes) -> Any:
-        try:
-            return read_json(self._http.send("POST", url, body=body, headers=HEADERS))
-        except DuijieError as error:
-            raise error from None  # its cause tells the address, and in it the access token
 
     def _public(self, method: str, param_json: str, token: str) -> dict[str, str]:
         key, timestamp = self._connection.login, str(self.now)

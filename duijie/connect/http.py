@@ -7,6 +7,7 @@ only `duijie.connect.retry` does, and only what is safe.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from duijie import codec
 from duijie.connect import clocks, leave
 from duijie.connect.budget import RateBudget
 from duijie.connect.errors import AnswerLost, ConfigError, NotSent, RateLimited, VendorRejected
+from duijie.connect.secrets import WithoutQueries
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 30
@@ -35,6 +37,7 @@ POOL = 32
 CHUNK = 65536
 TOO_MANY = 429
 LONGEST_REST = 86400.0
+logging.getLogger("urllib3.connectionpool").addFilter(WithoutQueries())
 
 
 class Http:
@@ -77,15 +80,16 @@ class Http:
             )
             _read(response)
         except requests.exceptions.ConnectTimeout as error:
-            raise self._not_sent(url, error) from error
+            raise self._not_sent(url, error) from None  # a cause would tell the address, and keys in its query
         except urllib3.exceptions.HTTPError as error:
-            raise self._lost(url, error) from error
+            raise self._lost(url, error) from None
         except requests.exceptions.ConnectionError as error:
-            raise (self._not_sent(url, error) if never_left(error) else self._lost(url, error)) from error
-        except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
-            raise ConfigError(f"地址无效: {url}, 请检查连接的 host", en=f"invalid URL {url}", where=url) from error
+            raise (self._not_sent(url, error) if never_left(error) else self._lost(url, error)) from None
+        except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema):
+            bare = url.partition("?")[0]
+            raise ConfigError(f"地址无效: {bare}, 请检查连接的 host", en=f"invalid URL {bare}", where=bare) from None
         except requests.exceptions.RequestException as error:
-            raise self._lost(url, error) from error
+            raise self._lost(url, error) from None
         clocks.hear(response.headers.get("Date"))
         return response if response.status_code in answers else _checked(response)
 

@@ -85,14 +85,15 @@ def no_secret_shows(site: Site) -> None:
     with _listening() as said:
         connector = mine.open()
         connector.check()
-        mine.order({"kind": "status", "status": 400, "rate": 1})
-        try:
-            connector.check()
-        except DuijieError as error:
-            said.write(f"{error!r} {error} {error.zh} {error.__cause__!r}")
+        for fault in ({"kind": "status", "status": 400, "rate": 1}, {"kind": "lose_answer", "rate": 1}):
+            mine.order(fault)
+            try:
+                connector.check()
+            except DuijieError as error:
+                said.write(f"{error!r} {error} {error.zh} {error.__cause__!r}")
         mine.order()
         shown = f"{said.getvalue()} {connector!r} {mine.connection()!r} {vars(connector)!r} {mine.incidents!r}"
-    leaked = [secret[:2] + "…" for secret in mine.secrets() if secret in shown]
+    leaked = [secret[:2] + "…" for secret in (mine.secrets() | mine.tokens()) if secret in shown]
     must(not leaked, f"secrets show: {leaked}")
 
 

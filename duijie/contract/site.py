@@ -163,6 +163,11 @@ class Site:
         values = [self.password if each.target == "password" else self.extra.get(each.name) for each in marked]
         return {text for value in values for text in _texts(value) if len(text) >= 6}
 
+    def tokens(self) -> set[str]:
+        """Every token that was kept for the connection."""
+        kept = (codec.decode(path.read_bytes()) for path in (self.folder / "tokens").glob("*.json"))
+        return {str(each["value"]) for each in kept if len(str(each["value"])) >= 6}
+
     def _post(self, route: str, body: Any) -> None:
         requests.post(f"{self.url}/_admin/{route}", data=codec.encode(body), timeout=10).raise_for_status()
 

@@ -62,7 +62,7 @@ def test_it_is_filled_once_and_keeps_what_it_holds_and_its_connection_works(tmp_
         assert products(tmp_path) == 26
 
 
-def test_a_name_that_is_none_and_a_port_that_is_taken_are_told() -> None:
+def test_a_name_that_is_none_is_told_with_those_there_are() -> None:
     command = [sys.executable, "-m", "tests.contract.up", "--state", "unused"]
     unknown = subprocess.run([*command, "nope"], capture_output=True, text=True, check=False)
-    assert (unknown.returncode, "可选: fxiaoke" in unknown.stderr) == (1, True)
+    assert (unknown.returncode, "可选: " in unknown.stderr) == (1, True)

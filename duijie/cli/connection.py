@@ -132,8 +132,8 @@ def list_connectors(as_json: AsJson = False) -> None:
 def write_docs(
     folder: Annotated[Path, typer.Argument(help="Where the pages are.")] = Path("docs/connectors"),
 ) -> None:
-    """Write the table of connectors, and the settings and moves of each, into their pages."""
-    changed = pages.write_pages(folder, plugins())
+    """Write the tables of connectors, and the settings and moves of each, into their pages and the README."""
+    changed = pages.write_pages(folder, plugins()) + pages.write_readmes(folder.parent.parent, plugins())
     typer.echo("\n".join(f"已更新 {path}" for path in changed) or "文档与连接器一致, 无需更新")
 
 

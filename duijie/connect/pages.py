@@ -1,4 +1,4 @@
-"""What the documentation says of connectors, from their specs: the table of all, and each one's settings and moves.
+"""What the documentation says of connectors, from their specs: the tables of all, and each one's settings and moves.
 
 Pages keep their own words; what lies between `<!-- spec -->` and `<!-- /spec -->` is written here.
 """
@@ -6,7 +6,7 @@ Pages keep their own words; what lies between `<!-- spec -->` and `<!-- /spec --
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from duijie.connect.errors import ConfigError
@@ -41,9 +41,22 @@ def safe_because(spec: Spec) -> str:
 
 def write_pages(folder: Path, known: Mapping[str, Plugin]) -> list[Path]:
     """Write the blocks of README.md and TYPE.md; returns the files that changed. Raises ConfigError without a page."""
-    wanted = {folder / "README.md": table(known)} | {
-        folder / f"{name}.md": block(one.spec) for name, one in known.items()
-    }
+    pages = {folder / f"{name}.md": block(one.spec) for name, one in known.items()}
+    return _changed({folder / "README.md": table(known), **pages})
+
+
+def write_readmes(root: Path, known: Mapping[str, Plugin]) -> list[Path]:
+    """Write the block of README.md and README.zh-CN.md in `root`; returns the files that changed. Raises ConfigError."""
+    english = brief(known, ("system", "reads", "writes"), lambda move: f"`{move.entity}`")
+    return _changed(
+        {
+            root / "README.md": english,
+            root / "README.zh-CN.md": brief(known, ("系统", "读取", "写入"), lambda move: move.title),
+        }
+    )
+
+
+def _changed(wanted: Mapping[Path, str]) -> list[Path]:
     changed = []
     for path, text in wanted.items():
         before = _read(path)
@@ -52,6 +65,16 @@ def write_pages(folder: Path, known: Mapping[str, Plugin]) -> list[Path]:
             path.write_text(after, encoding="utf-8")
             changed.append(path)
     return changed
+
+
+def brief(known: Mapping[str, Plugin], head: tuple[str, str, str], word: Callable[[Move], str]) -> str:
+    """All connectors in three columns, each move by `word`."""
+    rows = [f"| {' | '.join(head)} |", "|---|---|---|"]
+    for name, one in known.items():
+        ways = ([m for m in one.spec.moves if (m.safety is None) is reading] for reading in (True, False))
+        told = (", ".join(dict.fromkeys(map(word, moves))) for moves in ways)
+        rows.append(f"| [{one.spec.title}](docs/connectors/{name}.md) | {' | '.join(told)} |")
+    return "\n".join(rows)
 
 
 def table(known: Mapping[str, Plugin]) -> str:

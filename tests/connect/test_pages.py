@@ -19,6 +19,12 @@ def test_the_pages_in_the_repository_are_what_the_specs_make_of_them(tmp_path: P
     assert pages.write_pages(copied, plugins()) == []
 
 
+def test_so_are_the_readmes(tmp_path: Path) -> None:
+    for name in ("README.md", "README.zh-CN.md"):
+        shutil.copy(DOCS.parents[1] / name, tmp_path / name)
+    assert pages.write_readmes(tmp_path, plugins()) == []
+
+
 def test_a_block_that_is_out_of_date_is_written_anew_and_the_words_around_it_stay(tmp_path: Path) -> None:
     copied = shutil.copytree(DOCS, tmp_path / "connectors")
     page = copied / "taobao.md"

@@ -46,14 +46,10 @@ def write_pages(folder: Path, known: Mapping[str, Plugin]) -> list[Path]:
 
 
 def write_readmes(root: Path, known: Mapping[str, Plugin]) -> list[Path]:
-    """Write the block of README.md and README.zh-CN.md in `root`; returns the files that changed. Raises ConfigError."""
-    english = brief(known, ("system", "reads", "writes"), lambda move: f"`{move.entity}`")
-    return _changed(
-        {
-            root / "README.md": english,
-            root / "README.zh-CN.md": brief(known, ("系统", "读取", "写入"), lambda move: move.title),
-        }
-    )
+    """Write the block of README.md and README.zh-CN.md in `root`; returns what changed. Raises ConfigError."""
+    english = brief(known, ("system", "reads", "writes", "as set"), lambda move: f"`{move.entity}`")
+    chinese = brief(known, ("系统", "读取", "写入", BY_SETTINGS), lambda move: move.title)
+    return _changed({root / "README.md": english, root / "README.zh-CN.md": chinese})
 
 
 def _changed(wanted: Mapping[Path, str]) -> list[Path]:
@@ -67,12 +63,13 @@ def _changed(wanted: Mapping[Path, str]) -> list[Path]:
     return changed
 
 
-def brief(known: Mapping[str, Plugin], head: tuple[str, str, str], word: Callable[[Move], str]) -> str:
-    """All connectors in three columns, each move by `word`."""
-    rows = [f"| {' | '.join(head)} |", "|---|---|---|"]
+def brief(known: Mapping[str, Plugin], words: tuple[str, str, str, str], word: Callable[[Move], str]) -> str:
+    """All connectors in three columns, each move by `word`; the last of `words` stands for what settings decide."""
+    rows = [f"| {' | '.join(words[:3])} |", "|---|---|---|"]
     for name, one in known.items():
-        ways = ([m for m in one.spec.moves if (m.safety is None) is reading] for reading in (True, False))
-        told = (", ".join(dict.fromkeys(map(word, moves))) for moves in ways)
+        moves = one.spec.moves
+        ways = ([move for move in moves if (move.safety is None) is reading] for reading in (True, False))
+        told = (", ".join(dict.fromkeys(map(word, way))) if moves else words[3] for way in ways)
         rows.append(f"| [{one.spec.title}](docs/connectors/{name}.md) | {' | '.join(told)} |")
     return "\n".join(rows)
 

@@ -197,7 +197,7 @@ def _carrier(call: Call, number: str) -> int:
 def _send(call: Call) -> Record:
     order = _order_of(call, call.need("order_sn"))
     carrier, waybill = _carrier(call, call.need("logistics_id")), call.need("tracking_number")
-    if call.number("redelivery_type", 1, 1, 1) and order.get("order_status") != TO_SHIP:
+    if call.number("redelivery_type", 1, 2, 1) == 1 and order.get("order_status") != TO_SHIP:
         raise PopError(50001, "业务服务错误", "45012", "订单不是待发货状态")
     if order.get("risk_control_status", 0) or order.get("refund_status", NO_REFUND) != NO_REFUND:
         raise PopError(50001, "业务服务错误", "45013", "订单审核中或有售后, 不可发货")

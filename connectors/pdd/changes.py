@@ -7,8 +7,10 @@ pages read from the last to the first: what changes while we read leaves the win
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
+from typing import Any
 
 from connectors.pdd.client import Client, total_of
 from duijie.codec import Record
@@ -26,7 +28,7 @@ ORDER, ORDERS, REFUNDS = (
     "pdd.order.number.list.increment.get",
     "pdd.refund.list.increment.get",
 )
-NO_SUCH_ORDER = "pdd:45001"
+NO_SUCH_ORDER = "pdd:50001.45001"
 ALL = 5  # every state, of orders and of their refunds
 OF_THE_ORDER = ("order_status", "pay_amount", "platform_discount")
 
@@ -62,6 +64,7 @@ class Changed:
     rows: str  # the field of the answer that holds the records
     changed: str  # the field of a record that says when it changed
     asked: Record
+    uncounted: Mapping[str, bool] = MappingProxyType({})  # asks for a page without the total, which is faster
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -95,10 +98,10 @@ class Changed:
         first = self._ask(shop, since, until, 1)
         pages = -(-total_of(first, f"{shop} {self.method}") // PAGE_SIZE)
         for page in range(pages, 0, -1):
-            answer = first if pages == 1 else self._ask(shop, since, until, page)
+            answer = first if pages == 1 else self._ask(shop, since, until, page, **self.uncounted)
             yield [row for row in answer.get(self.rows) or [] if str(row.get(self.changed) or "") < end]
 
-    def _ask(self, shop: str, since: datetime, until: datetime, page: int, **more: str) -> Record:
+    def _ask(self, shop: str, since: datetime, until: datetime, page: int, **more: Any) -> Record:
         period = {"start_updated_at": int(since.timestamp()), "end_updated_at": int(until.timestamp())}
         return self._client.read(shop, self.method, **period, **self.asked, page=page, page_size=PAGE_SIZE, **more)
 
@@ -117,6 +120,7 @@ class Orders(Changed):
     name, entity, key = "order", "sales_order", "order_sn"
     method, rows, changed = ORDERS, "order_sn_list", "updated_at"
     asked = {"is_lucky_flag": 0, "order_status": ALL, "refund_status": ALL}  # noqa: RUF012  never changed
+    uncounted = MappingProxyType({"use_has_next": True})
 
     def by_key(self, shop: str, key: str) -> list[Record]:
         """The order of this number."""

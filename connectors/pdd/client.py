@@ -152,8 +152,11 @@ class Client:
         return Token(token, self.now + FIRST_TOKEN_SECONDS) if token else self._renewed(shop)
 
     def _refresh(self, shop: str) -> None:
+        """Renewing does not prolong an authorisation: one that has ended brings the same token again."""
         stale = getattr(self._used, "token", "")
-        self._services.tokens.replace(self._token_id(shop), stale, lambda: self._renewed(shop))
+        fresh = self._services.tokens.replace(self._token_id(shop), stale, lambda: self._renewed(shop))
+        if fresh.value == stale:
+            raise self._not_authorised(shop, "授权已到期", "the authorisation has ended", "pdd:10019")
 
     def _renewed(self, shop: str) -> Token:
         """A new access token; the refresh token that comes with it is kept for the next time."""
@@ -170,26 +173,28 @@ class Client:
         try:
             said = self._send(REFRESH, {"refresh_token": refresh_token}, f"{shop} {REFRESH}")
         except (VendorRejected, TokenExpired) as error:
-            raise error if error.code == WRONG_CLOCK else self._not_authorised(shop, error) from error
+            if error.code == WRONG_CLOCK:
+                raise
+            raise self._not_authorised(shop, f"换取授权被拒: {error.zh}", error.en, error.code) from error
         if not said.get("access_token") or not said.get("expires_in"):
             raise ERRORS.error("outcome-unknown", "no access_token", where=f"{shop} {REFRESH}")
         return said
 
-    def _not_authorised(self, shop: str, error: DuijieError) -> CredentialError:
+    def _not_authorised(self, shop: str, why: str, en: str, code: str) -> CredentialError:
         return CredentialError(
-            f"店铺 {shop} 换取授权被拒 ({error.code}), 请店主在服务市场重新授权并更新 refresh_token",
-            en=f"no token for shop {shop}: {error.en}; let the owner authorise again and renew its refresh_token",
-            code=error.code,
+            f"店铺 {shop} {why}; 请店主在服务市场重新授权并更新 refresh_token",
+            en=f"no token for shop {shop}: {en}; let the owner authorise again and renew its refresh_token",
+            code=code,
             where=f"{self._connection.conn_id}.shops.{shop}",
         )
 
 
 def error_of(said: Record, where: str) -> DuijieError:
-    """The error for an `error_response`: by sub_code, by both, or by error_code, whichever the table knows first."""
+    """The error for an `error_response`: by error_code and sub_code where the table knows both, else by error_code."""
     code, sub = str(said.get("error_code", "")), str(said.get("sub_code") or "")
     words = dict.fromkeys(str(said[name]) for name in ("error_msg", "sub_code", "sub_msg") if said.get(name))
-    finer = (sub, f"{code}.{sub}") if sub not in ("", code) else ()
-    chosen = next((name for name in finer if ERRORS.resolve(name) is not ERRORS.default), code)
+    both = f"{code}.{sub}" if sub not in ("", code) else code
+    chosen = both if ERRORS.resolve(both) is not ERRORS.default else code
     return ERRORS.error(chosen, " ".join(words), where=where)
 
 

@@ -3,8 +3,9 @@ pdd.order.upload.extra.logistics (拼多多开放平台 API 文档).
 
 A payload is {"shop", "order_sn", "carrier", "waybill", "part"}. The carrier is a number, code or name in the list of
 pdd.logistics.companies.get. Before every write the order is read, as the platform demands: what is under review waits,
-what is being refunded or left with another waybill is refused. What shipping an order twice does is documented
-differently over the years, hence LOOKUP: the key holds the waybill, so `find` tells our parcel from another's.
+what is being refunded or left with another waybill is refused. redelivery_type=1 ships only what waits to be shipped,
+but how a second one is answered is not published, hence LOOKUP: the key holds the waybill, so that `find` tells our
+parcel from another's.
 """
 
 from __future__ import annotations
@@ -23,18 +24,20 @@ SEND, EXTRA = "pdd.logistics.online.send", "pdd.order.upload.extra.logistics"
 COMPANIES = "pdd.logistics.companies.get"
 TO_SHIP = 1
 UNDER_REVIEW = 1
+ON = 1
 NO_REFUND = 1
 IN_PARCELS = 1
-REVIEW_SECONDS = 1800.0
+FIRST = 1
+HELD_SECONDS = 1800.0
 NO_SUCH_ORDER = Refused(
     "pdd:no-such-order",
     "店铺中没有该订单 (或已超过三个月), 请核对订单号与店铺后重放",
     "the shop has no such order of the last three months; check order number and shop, then replay",
 )
-REVIEWED = Later(
-    "订单风控审核中, 审核通过前不可发货; 稍后自动重试",
-    "the order is under review and must not be shipped; it will be tried again",
-    REVIEW_SECONDS,
+HELD = Later(
+    "订单风控审核中或被平台暂停发货, 解除前不可发货; 稍后自动重试",
+    "the order is under review or held by the platform and must not be shipped; it will be tried again",
+    HELD_SECONDS,
 )
 REFUNDED = Refused(
     "pdd:refund",
@@ -99,8 +102,8 @@ class ShipmentSink:
         is_left = order.get("order_status") != TO_SHIP
         if is_left and not payload.get("part"):
             return left_otherwise(order)
-        if order.get("risk_control_status") == UNDER_REVIEW:
-            return REVIEWED
+        if is_held(order):
+            return HELD
         if order.get("refund_status") != NO_REFUND:
             return REFUNDED
         carrier = self._carrier(payload["shop"], payload["carrier"])
@@ -109,26 +112,31 @@ class ShipmentSink:
         return self._client.retrier(payload["shop"]).outcome(partial(self._send, payload, carrier, is_left))
 
     def _send(self, payload: Record, carrier: str, is_left: bool) -> Done:
+        """The first parcel ships the order; one that follows is told beside it."""
         order_sn, waybill = payload["order_sn"], payload["waybill"]
         track = {"shipping_id": int(carrier), "tracking_number": waybill}
-        method, asked = (
-            (EXTRA, {"order_sn": order_sn, "extra_track_list": [track], "extra_track_type": IN_PARCELS})
-            if is_left
-            else (SEND, {"order_sn": order_sn, "logistics_id": carrier, "tracking_number": waybill})
-        )
-        answer = self._client.write(payload["shop"], method, **asked)
+        first = {"logistics_id": carrier, "tracking_number": waybill, "redelivery_type": FIRST}
+        further = {"extra_track_list": [track], "extra_track_type": IN_PARCELS}
+        method, asked = (EXTRA, further) if is_left else (SEND, first)
+        answer = self._client.write(payload["shop"], method, order_sn=order_sn, **asked)
         if True not in (answer.get("is_success"), answer.get("success")):
             raise ERRORS.error("outcome-unknown", "no is_success", where=f"{payload['shop']} {method}")
         return Done(order_sn, waybill, answer)
 
     def _carrier(self, shop: str, carrier: str) -> str | None:
         """The platform's number of a carrier; None where its list does not name it as available."""
-        if not self._carriers:
+        if carrier.casefold() not in self._carriers:
             rows = self._client.read(shop, COMPANIES).get("logistics_companies") or []
             good = [row for row in rows if row.get("available") == 1]
-            for name in ("logistics_company", "code", "id"):
-                self._carriers |= {str(row[name]).casefold(): str(row["id"]) for row in good if row.get(name)}
+            names = [(row.get(name), row["id"]) for name in ("logistics_company", "code", "id") for row in good]
+            self._carriers = {str(name).casefold(): str(number) for name, number in names if name}
         return self._carriers.get(carrier.casefold())
+
+
+def is_held(order: Record) -> bool:
+    """Whether the platform says that the order must not leave yet."""
+    tags = {str(tag.get("name")): tag.get("value") for tag in order.get("order_tag_list") or []}
+    return order.get("risk_control_status") == UNDER_REVIEW or tags.get("ship_hold") == ON
 
 
 def waybills(order: Record) -> set[str]:

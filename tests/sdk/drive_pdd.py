@@ -1,7 +1,7 @@
 """Calls POP methods with pdd-sdk against the address it is given; prints what each call was answered.
 
-Asked: {"port", "client_id", "secret", "at", "calls": [[method, [[name, value], …]], …]}; `at` is in Unix seconds, null is
-now, and a value "$NAME" is the field NAME of the first answer. Said: for each call its answer, or {"refused": sub_code}.
+Asked: {"port", "client_id", "secret", "at", "calls": [[method, [[name, value], …]], …]}; `at` is in Unix seconds, null
+is now, and a value "$NAME" is the field NAME of the first answer. Said: each call's answer, or {"refused": sub_code}.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ mandatory parameters, windows, page sizes, call limits and envelopes as the vend
 - `POST /api/router`, query and form (or one JSON object) merged before the signature is checked; clock within ±10
   minutes, in Unix seconds; `data_type` must be JSON. Answers are HTTP 200, errors in `error_response`.
 - A refused clock is answered with 10001 and `timestamp` in its words: the vendor does not publish a code of its own.
+- 消息服务 over a websocket: sandbox/pdd_pmc.py.
 - pdd.pop.auth.token.refresh makes a new access token and a new refresh token; the old refresh token is void then.
 
 Seed::
@@ -38,12 +39,16 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import WebSocketRoute
 
 from duijie import codec
+from sandbox import pdd_pmc
 from sandbox.kit import Handler, Sandbox, json_response
 from sandbox.pdd_methods import METHODS, Call, PopError, response_key
+from sandbox.pdd_pmc import Lines
 from sandbox.store import Store
 
 CHINA = timezone(timedelta(hours=8))
@@ -65,7 +70,14 @@ class PddSandbox(Sandbox):
 
     def routes(self) -> Sequence[tuple[str, str, Handler]]:
         """The gateway."""
-        return [("POST", "/api/router", self._gateway)]
+        return [("POST", "/api/router", self._gateway), ("POST", "/_admin/pmc", self._happen)]
+
+    def app(self) -> Starlette:
+        """The ASGI application, with the line of the message service."""
+        lines = Lines(lambda: self.store, self.now)
+        made = super().app()
+        made.router.routes.append(WebSocketRoute("/message/{client_id}/{ms}/{digest}", lines.serve))
+        return made
 
     def is_write(self, request: Request, body: bytes) -> bool:
         """POP is all POST: three methods change something."""
@@ -130,6 +142,10 @@ class PddSandbox(Sandbox):
             return json_response({"error_response": {**error.envelope(), "request_id": request_id}})
         return json_response({response_key(given["type"]): {**answer, "request_id": request_id}})
 
+    async def _happen(self, request: Request) -> Response:
+        events = codec.decode(await request.body())
+        return json_response({"messages": pdd_pmc.happen(self.store, events, self.now())})
+
     def _answer(self, given: dict[str, str]) -> dict[str, Any]:
         self._check_common(given)
         method = given["type"]
@@ -137,9 +153,10 @@ class PddSandbox(Sandbox):
             return self._refresh(given)
         shop = self._shop_of(given)
         self._check_limit(shop)
-        if method not in METHODS:
+        call = {**METHODS, "pdd.pmc.user.permit": pdd_pmc.permit}.get(method)
+        if call is None:
             raise PopError(10017, f"type不存在: {method}")
-        answer = METHODS[method](Call(self.store, shop, given, self.now()))
+        answer = call(Call(self.store, shop, given, self.now()))
         self._maybe_fail(method)
         return answer
 

@@ -29,6 +29,12 @@ SPEC = Spec(
             secret=True,
             help='JSON: {"店铺编号": {"access_token": "…", "refresh_token": "…"}}; access_token 可不填',
         ),
+        Setting(
+            "messages",
+            "消息服务地址",
+            required=False,
+            help="填写 wss://message-api.pinduoduo.com 后由 duijie ingress serve 收消息, 变更即时重读; 需先订阅",
+        ),
         Setting("rate", "调用频率", required=False, default=RATE, help="按应用与店铺的调用配额填写, 如 600/minute"),
     ),
     rate=RATE,

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 
 from connectors.pdd.changes import Orders, Refunds
 from connectors.pdd.client import Client
+from connectors.pdd.mailbox import PmcMailbox
 from connectors.pdd.shipments import ShipmentSink
 from connectors.pdd.skus import ShopStockStream, Skus
 from connectors.pdd.stock import ShopStockSink
 from duijie.connect.connection import Connection
+from duijie.connect.hooks import Mailbox
 from duijie.connect.protocol import Sink, Stream
 from duijie.connect.services import Services
 
@@ -24,6 +26,13 @@ class Pdd:
     def __init__(self, connection: Connection, services: Services) -> None:
         self._client = Client(connection, services)
         self._skus = Skus(self._client)
+        address = str(connection.extra.get("messages") or "")
+        self._mailbox = PmcMailbox(self._client, connection, address) if address else None
+
+    @property
+    def mailbox(self) -> Mailbox | None:
+        """消息服务, where the connection names its address."""
+        return self._mailbox
 
     @property
     def streams(self) -> Mapping[str, Stream]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any
 
-from connectors.pdd.client import Client, total_of
+from connectors.pdd.client import ERRORS, Client, listed, total_of
 from duijie.codec import Record
 from duijie.connect.errors import VendorRejected
 from duijie.connect.protocol import Page, Traits, Window
@@ -41,7 +41,9 @@ def order_of(client: Client, shop: str, order_sn: str) -> Record | None:
         if error.code != NO_SUCH_ORDER:
             raise
         return None
-    return dict(info) if info else None
+    if not isinstance(info, dict) or not info:
+        raise ERRORS.error("outcome-unknown", "no order_info", where=f"{shop} {order_sn}")
+    return info
 
 
 def pieces(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -99,7 +101,8 @@ class Changed:
         pages = -(-total_of(first, f"{shop} {self.method}") // PAGE_SIZE)
         for page in range(pages, 0, -1):
             answer = first if pages == 1 else self._ask(shop, since, until, page, **self.uncounted)
-            yield [row for row in answer.get(self.rows) or [] if str(row.get(self.changed) or "") < end]
+            rows = listed(answer, self.rows, f"{shop} {self.method}")
+            yield [row for row in rows if str(row.get(self.changed) or "") < end]
 
     def _ask(self, shop: str, since: datetime, until: datetime, page: int, **more: Any) -> Record:
         period = {"start_updated_at": int(since.timestamp()), "end_updated_at": int(until.timestamp())}
@@ -153,6 +156,6 @@ class Refunds(Changed):
         order_sn, _, number = key.partition(":")
         end = self._settled()  # a period is asked for, and of no effect beside an order number
         answer = self._ask(shop, end - LONGEST, end, 1, order_sn=order_sn)
-        total_of(answer, f"{shop} {self.method}")
-        rows = [row for row in answer.get(self.rows) or [] if str(row.get("id")) == number]
-        return self.completed(shop, rows)
+        where = f"{shop} {self.method}"
+        total_of(answer, where)
+        return self.completed(shop, [row for row in listed(answer, self.rows, where) if str(row.get("id")) == number])

@@ -198,6 +198,14 @@ def error_of(said: Record, where: str) -> DuijieError:
     return ERRORS.error(chosen, " ".join(words), where=where)
 
 
+def listed(answer: Record, name: str, where: str) -> list[Record]:
+    """The records of an answer. Raises AnswerLost where it counts some and holds no list."""
+    rows = answer.get(name)
+    if not isinstance(rows, list) and (rows is not None or str(answer.get("total_count") or 0) != "0"):
+        raise ERRORS.error("outcome-unknown", f"no {name}", where=where)
+    return rows or []
+
+
 def total_of(answer: Record, where: str) -> int:
     """`total_count` of a listing. Raises AnswerLost when it is missing: nothing may be taken for an empty list."""
     total = answer.get("total_count")

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from connectors.pdd.changes import order_of
-from connectors.pdd.client import ERRORS, Client
+from connectors.pdd.client import ERRORS, Client, listed
 from duijie.codec import Record
 from duijie.connect.errors import DuijieError
 from duijie.connect.protocol import Done, Figures, Found, Later, Outcome, Refused, Safety
@@ -126,7 +126,7 @@ class ShipmentSink:
     def _carrier(self, shop: str, carrier: str) -> str | None:
         """The platform's number of a carrier; None where its list does not name it as available."""
         if carrier.casefold() not in self._carriers:
-            rows = self._client.read(shop, COMPANIES).get("logistics_companies") or []
+            rows = listed(self._client.read(shop, COMPANIES), "logistics_companies", f"{shop} {COMPANIES}")
             good = [row for row in rows if row.get("available") == 1]
             names = [(row.get(name), row["id"]) for name in ("logistics_company", "code", "id") for row in good]
             self._carriers = {str(name).casefold(): str(number) for name, number in names if name}

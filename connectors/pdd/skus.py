@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from connectors.pdd.client import Client, total_of
+from connectors.pdd.client import Client, listed, total_of
 from duijie.codec import Record
 from duijie.connect.protocol import Page, Window
 
@@ -41,8 +41,8 @@ class Skus:
         page, total = 1, 1
         while (page - 1) * PAGE_SIZE < total:
             answer = self._client.read(shop, GOODS, **asked, page=page, page_size=PAGE_SIZE)
-            yield [row for goods in answer.get("goods_list") or [] for row in self._rows(shop, goods)]
             page, total = page + 1, total_of(answer, f"{shop} {GOODS}")
+            yield [row for goods in listed(answer, "goods_list", f"{shop} {GOODS}") for row in self._rows(shop, goods)]
 
     def _rows(self, shop: str, goods: Record) -> Iterator[Record]:
         """A SKU without 商家编码 goes by its own number, so that it overwrites no other."""

@@ -14,11 +14,11 @@ import requests
 
 from connectors.pdd import CONNECTOR
 from connectors.pdd.changes import CHINA, pieces
-from connectors.pdd.client import ERRORS, error_of, response_key, sign, wire
+from connectors.pdd.client import ERRORS, error_of, listed, response_key, sign, total_of, wire
 from connectors.pdd.connector import Pdd
 from duijie import codec, schemas
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError, CredentialError, RateLimited, VendorBusy, VendorRejected
+from duijie.connect.errors import AnswerLost, ConfigError, CredentialError, RateLimited, VendorBusy, VendorRejected
 from duijie.connect.protocol import Done, Incident, Later, Refused, Safety, Unknown, Window, traits_of
 from duijie.connect.services import Services
 from duijie.connect.tokens import TokenStore
@@ -229,6 +229,25 @@ def test_a_window_is_asked_in_pieces_of_half_an_hour_without_a_gap() -> None:
     minutes = [((start - since) / timedelta(minutes=1), (end - start).total_seconds()) for start, end in found]
     assert minutes == [(0, 1800), (30, 1800), (60, 601)]
     assert list(pieces(since, since)) == []
+
+
+def test_an_answer_without_its_list_or_count_is_never_taken_for_an_empty_one() -> None:
+    assert listed({"total_count": 0}, "refund_list", "P01") == []
+    assert listed({"has_next": False}, "order_sn_list", "P01") == []
+    for answer in ({"total_count": 5}, {"total_count": "5", "order_sn_list": None}, {"order_sn_list": "x"}):
+        with pytest.raises(AnswerLost):
+            listed(answer, "order_sn_list", "P01")
+    for answer in ({}, {"total_count": None}, {"total_count": "many"}):
+        with pytest.raises(AnswerLost):
+            total_of(answer, "P01")
+
+
+def test_an_order_that_is_answered_empty_is_not_taken_for_gone(
+    sandbox: PddSandbox, connect: Callable[..., Pdd]
+) -> None:
+    sandbox.store.put("order/P01", number_of(1), {})
+    with pytest.raises(AnswerLost, match="order_info"):
+        records(connect(), "order", keyed(number_of(1)))
 
 
 def test_pull_is_told_how_long_a_window_may_be(connect: Callable[..., Pdd]) -> None:

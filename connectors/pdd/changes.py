@@ -65,7 +65,7 @@ class Changed:
     method: str
     rows: str  # the field of the answer that holds the records
     changed: str  # the field of a record that says when it changed
-    asked: Record
+    asked: Mapping[str, int]
     uncounted: Mapping[str, bool] = MappingProxyType({})  # asks for a page without the total, which is faster
 
     def __init__(self, client: Client) -> None:
@@ -122,7 +122,7 @@ class Orders(Changed):
 
     name, entity, key = "order", "sales_order", "order_sn"
     method, rows, changed = ORDERS, "order_sn_list", "updated_at"
-    asked = {"is_lucky_flag": 0, "order_status": ALL, "refund_status": ALL}  # noqa: RUF012  never changed
+    asked = MappingProxyType({"is_lucky_flag": 0, "order_status": ALL, "refund_status": ALL})
     uncounted = MappingProxyType({"use_has_next": True})
 
     def by_key(self, shop: str, key: str) -> list[Record]:
@@ -136,7 +136,7 @@ class Refunds(Changed):
 
     name, entity, key = "refund", "sales_refund", "refund_key"
     method, rows, changed = REFUNDS, "refund_list", "updated_time"
-    asked = {"after_sales_type": 1, "after_sales_status": 1}  # noqa: RUF012  never changed
+    asked = MappingProxyType({"after_sales_type": 1, "after_sales_status": 1})
 
     def completed(self, shop: str, rows: Sequence[Record]) -> list[Record]:
         """With `refund_key`, and as `order` how far the order is and what the platform paid of it (null: too old)."""

@@ -165,6 +165,6 @@ def unknown_carrier(carrier: str) -> Refused:
     """The platform does not ship with this carrier."""
     return Refused(
         "pdd:no-such-carrier",
-        f"快递公司 {carrier} 不在拼多多可用的快递列表中, 请在对照表 carrier 中补上其编号或名称后重放",
-        f"carrier {carrier} is not in the platform's list; add its number to the code table carrier, then replay",
+        f"快递公司 {carrier} 不在拼多多可用的快递列表中, 请在对照表 “物流公司” (logistics) 中补上其编号或名称后重放",
+        f"carrier {carrier} is not in the platform's list; add its number to the code table logistics, then replay",
     )

@@ -1,8 +1,8 @@
 """消息服务 (PMC): pdd.pmc.user.permit and the websocket that pushes to an app what happens in its shops.
 
 `POST /_admin/pmc` has something happen: `[{"shop": "P01", "type": "pdd_trade_TradeConfirmed", "content": {"tid": "…"},
-"copies": 1}]`; it becomes a message where the shop permits messages. A line is `/message/{client_id}/{ms}/{digest}`. A
-message stays until an Ack names it in every field; it is sent once on each line, `copies` times.
+"copies": 1}]`; it becomes a message where the shop permits messages. A line is `/message/{client_id}/{ms}/{digest}`;
+heartbeats are answered. A message stays until an Ack names it in every field; it is sent once on a line, `copies` times.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Lines:
                 await self._push(socket, sent)
                 done, _ = await asyncio.wait({heard}, timeout=TICK_SECONDS)
                 if done:
-                    self._hear(heard.result())
+                    await self._hear(socket, heard.result())
                     heard = asyncio.ensure_future(socket.receive_text())
         except WebSocketDisconnect:
             return
@@ -94,11 +94,16 @@ class Lines:
                 for _ in range(waiting["copies"]):
                     await socket.send_text(codec.encode_ordered(waiting["frame"]).decode())
 
-    def _hear(self, text: str) -> None:
+    async def _hear(self, socket: WebSocket, text: str) -> None:
+        """A heartbeat is answered by one; an Ack ends its message; anything else is left."""
         try:
             frame = codec.decode(text)
         except msgspec.DecodeError:
-            frame = {}
+            return
+        if frame.get("commandType") == "HeartBeat":
+            beat = {"commandType": "HeartBeat", "time": int(self._now().timestamp() * 1000)}
+            await socket.send_text(codec.encode_ordered(beat).decode())
+            return
         kept = self._store().get("pmc", str(frame.get("id")))
         if kept is None or frame.get("commandType") != "Ack" or set(frame) != ACK:
             return

@@ -1,7 +1,7 @@
 """消息服务 (PMC) over a websocket: the platform says which order or after-sale changed, until it is confirmed.
 
 Method pdd.pmc.user.permit and the topics: 拼多多开放平台 "消息推送使用文档" (open.pinduoduo.com). Handshake and frames
-are those of the vendor's Java SDK, as lywzx/pdd-node-sdk and whalesky-labs/pdd-sdk-php (GitHub) have them alike.
+are those of the vendor's Java SDK, as niltor/open-pdd-net-sdk and whalesky-labs/pdd-sdk-php (GitHub) have them.
 Messages are believed in nothing but "read this one again": their amounts are in fen, and what is read is newer.
 """
 
@@ -10,6 +10,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+import os
+import ssl
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -17,6 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
+from requests.certs import where
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
@@ -30,6 +34,7 @@ from duijie.connect.hooks import Mail, Push, Pushed
 PERMIT = "pdd.pmc.user.permit"
 A_PORTION = 100
 QUIET_SECONDS = 1.0
+SILENT_SECONDS = 60.0
 OPEN_SECONDS = 10
 REFUSED = (401, 403)
 silent = logging.getLogger(f"{__name__}.line")  # the address of a line holds its digest
@@ -57,12 +62,15 @@ class PmcMailbox:
         self._address = address.rstrip("/")
         self._line: ClientConnection | None = None
         self._holding = ExitStack()
+        self._heard_at = 0.0
         self._is_subscribed = False
         self._frames: dict[str, Record] = {}
 
     def collect(self) -> Iterator[Mail]:
         """Portions of at most 100 messages until none has come for a second. Raises errors of the tree."""
         self._subscribe()
+        if time.monotonic() - self._heard_at > SILENT_SECONDS:  # heartbeats are answered: nobody is there any more
+            self._hang_up()
         self._say({"commandType": "HeartBeat", "time": self._milliseconds})
         while frames := self._waiting():
             self._frames |= {str(frame["id"]): frame for frame in frames}
@@ -98,6 +106,7 @@ class PmcMailbox:
                     frame = _decoded(line.recv(timeout=QUIET_SECONDS))
                 except TimeoutError:
                     break
+                self._heard_at = time.monotonic()
                 if frame.get("commandType") == "Common" and isinstance(frame.get("message"), dict) and frame.get("id"):
                     found[frame["id"]] = frame
         return list(found.values())
@@ -109,14 +118,19 @@ class PmcMailbox:
             self._line = self._line or self._dial()
             yield self._line
         except (OSError, WebSocketException) as error:
-            self._line, self._frames = None, {}
-            self._holding.close()
+            self._hang_up()
             raise self._broken(error) from None
+
+    def _hang_up(self) -> None:
+        self._line, self._frames = None, {}
+        self._holding.close()
 
     def _dial(self) -> ClientConnection:
         app, now = self._connection.login, self._milliseconds
         address = f"{self._address}/message/{app}/{now}/{digest(app, now, self._connection.password)}"
-        line = connect(address, open_timeout=OPEN_SECONDS, ping_interval=None, logger=silent)
+        trust = _trusted() if address.startswith("wss:") else None
+        line = connect(address, ssl=trust, open_timeout=OPEN_SECONDS, ping_interval=None, logger=silent)
+        self._heard_at = time.monotonic()
         return self._holding.enter_context(line)
 
     def _broken(self, error: Exception) -> DuijieError:
@@ -146,6 +160,11 @@ def push_of(frame: Record) -> Push:
     if topic.startswith("pdd_refund_") and order_sn and number:
         return Push((Pushed("refund", f"{order_sn}:{number}"),), nonce)
     return Push((), nonce)
+
+
+def _trusted() -> ssl.SSLContext:
+    """The certificates that calls over HTTP trust."""
+    return ssl.create_default_context(cafile=os.environ.get("REQUESTS_CA_BUNDLE") or where())
 
 
 def _decoded(text: Any) -> Record:

@@ -143,6 +143,15 @@ def test_a_line_that_breaks_is_told_and_opened_again(world: World) -> None:
     assert world.collect() == {"collected": 1, "new": 1}
 
 
+def test_a_line_on_which_no_heartbeat_is_answered_is_left_for_a_new_one(world: World) -> None:
+    before = world.mailbox._line
+    world.collect()
+    assert world.mailbox._line is before
+    world.mailbox._heard_at -= 61
+    world.collect()
+    assert world.mailbox._line is not before
+
+
 def test_a_line_to_nowhere_is_not_sent(world: World) -> None:
     mailbox = world.opened(extra={"shops": {"P01": {"access_token": "access-P01"}}, "messages": "ws://127.0.0.1:9"})
     with pytest.raises(NotSent) as caught:

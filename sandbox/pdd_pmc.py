@@ -2,7 +2,7 @@
 
 `POST /_admin/pmc` has something happen: `[{"shop": "P01", "type": "pdd_trade_TradeConfirmed", "content": {"tid": "…"},
 "copies": 1}]`; it becomes a message where the shop permits messages. A line is `/message/{client_id}/{ms}/{digest}`;
-heartbeats are answered. A message stays until an Ack names it in every field; it is sent once on a line, `copies` times.
+heartbeats are answered. A message stays until an Ack names it in every field; it is sent once a line, `copies` times.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from requests.certs import where
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
@@ -164,7 +164,7 @@ def push_of(frame: Record) -> Push:
 
 def _trusted() -> ssl.SSLContext:
     """The certificates that calls over HTTP trust."""
-    return ssl.create_default_context(cafile=os.environ.get("REQUESTS_CA_BUNDLE") or where())
+    return ssl.create_default_context(cafile=os.environ.get("REQUESTS_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH)
 
 
 def _decoded(text: Any) -> Record:

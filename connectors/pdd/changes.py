@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any
 
-from connectors.pdd.client import ERRORS, Client, listed, total_of
+from connectors.pdd.client import ERRORS, NO_SUCH_ORDER, Client, listed, total_of
 from duijie.codec import Record
 from duijie.connect.errors import VendorRejected
 from duijie.connect.protocol import Page, Traits, Window
@@ -28,7 +28,6 @@ ORDER, ORDERS, REFUNDS = (
     "pdd.order.number.list.increment.get",
     "pdd.refund.list.increment.get",
 )
-NO_SUCH_ORDER = "pdd:50001.45001"
 ALL = 5  # every state, of orders and of their refunds
 OF_THE_ORDER = ("order_status", "pay_amount", "platform_discount")
 
@@ -38,7 +37,7 @@ def order_of(client: Client, shop: str, order_sn: str) -> Record | None:
     try:
         info = client.read(shop, ORDER, order_sn=order_sn).get("order_info")
     except VendorRejected as error:
-        if error.code != NO_SUCH_ORDER:
+        if error.code != f"pdd:{NO_SUCH_ORDER}":
             raise
         return None
     if not isinstance(info, dict) or not info:

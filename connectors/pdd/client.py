@@ -32,6 +32,8 @@ UNTIL_REPLACED_SECONDS = 10 * 365 * 86400
 RATE = "10/second"
 REFRESH = "pdd.pop.auth.token.refresh"
 WRONG_CLOCK = "pdd:10001"
+NO_SUCH_ORDER = "50001.45001"
+NOT_THERE = "订单不属于当前店铺或订单不存在"  # the words are published (常见FAQ), the sub_code is not
 OWN_KEYS = {
     "pdd.order.number.list.increment.get": "order_sn_increment_get_response",
     "pdd.order.information.get": "order_info_get_response",
@@ -193,9 +195,10 @@ def error_of(said: Record, where: str) -> DuijieError:
     """The error for an `error_response`: by error_code and sub_code where the table knows both, else by error_code."""
     code, sub = str(said.get("error_code", "")), str(said.get("sub_code") or "")
     words = dict.fromkeys(str(said[name]) for name in ("error_msg", "sub_code", "sub_msg") if said.get(name))
+    text = " ".join(words)
     both = f"{code}.{sub}" if sub not in ("", code) else code
     chosen = both if ERRORS.resolve(both) is not ERRORS.default else code
-    return ERRORS.error(chosen, " ".join(words), where=where)
+    return ERRORS.error(NO_SUCH_ORDER if NOT_THERE in text else chosen, text, where=where)
 
 
 def listed(answer: Record, name: str, where: str) -> list[Record]:

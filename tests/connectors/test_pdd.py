@@ -454,6 +454,11 @@ def test_too_many_calls_are_waited_out(
     ("said", "kind", "code"),
     [
         ({"error_code": 50001, "sub_code": "45001", "sub_msg": "订单不存在"}, VendorRejected, "pdd:50001.45001"),
+        (
+            {"error_code": 50001, "sub_code": None, "sub_msg": "订单不属于当前店铺或订单不存在"},
+            VendorRejected,
+            "pdd:50001.45001",
+        ),
         ({"error_code": 50001, "sub_code": "10019", "sub_msg": "参数错误"}, VendorRejected, "pdd:50001.10019"),
         ({"error_code": 50001, "sub_code": None, "error_msg": "业务服务错误"}, VendorBusy, "pdd:50001"),
         ({"error_code": 70031, "sub_code": "70031"}, RateLimited, "pdd:70031"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from duijie.connect.errors import AnswerLost, NotSent, VendorRejected
+from duijie.connect.http import Http
 from duijie.connect.services import Services
 from duijie.connect.soap import Soap
 from duijie.connect.tokens import TokenStore
@@ -74,7 +75,7 @@ def url() -> Iterator[str]:
 def client(url: str, folder: Path) -> Soap:
     path = folder / "voucher.wsdl"
     path.write_text(WSDL.format(url=url), encoding="utf-8")
-    return Soap(str(path), Services(TokenStore(folder)).budget("soap", "100/second"))
+    return Soap(str(path), Http(Services(TokenStore(folder)).budget("soap", "100/second")))
 
 
 def test_an_answer_comes_back_with_its_chinese_text(url: str, tmp_path: Path) -> None:
@@ -101,4 +102,4 @@ def test_a_document_type_in_the_wsdl_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "evil.wsdl"
     path.write_text('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><a>&x;</a>', encoding="utf-8")
     with pytest.raises(Exception, match="DTD"):
-        Soap(str(path), Services(TokenStore(tmp_path)).budget("soap", "100/second"))
+        Soap(str(path), Http(Services(TokenStore(tmp_path)).budget("soap", "100/second")))

@@ -167,9 +167,10 @@ def _target(one: etree._Element, envelope: etree._Element) -> etree._Element:
 
 
 def _fields(line: etree._Element) -> dict[str, str]:
-    """The fields that are given and not null; unknown ones are dropped. Raises Fault for an int that is none."""
+    """The fields that are given and not null; unknown ones and empty numbers are dropped. Raises Fault for no int."""
     given = {etree.QName(one).localname: one for one in line if one.get(f"{{{XSI}}}nil") not in ("true", "1")}
-    fields = {name: one.text or "" for name, one in given.items() if name in FIELDS}
+    fields = {name: one.text or "" for name, one in given.items() if one.text or FIELDS.get(name) == "string"}
+    fields = {name: text for name, text in fields.items() if name in FIELDS}
     for name, text in fields.items():
         if FIELDS[name] == "int":
             _whole(text)

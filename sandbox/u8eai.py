@@ -6,6 +6,7 @@ docs/connectors/u8eai.md.
 Seed (each key may be absent; CONFIG and the chart of the 星空 sandbox, without dots, are the starting values)::
 
     {"senders": ["…"], "operators": ["…"], "words": ["记"], "periods": ["202611"], "classes": ["01"],
+     "units": ["01"],
      "voucher_filter": "coutno_id",     the field of a query that stands for reserve2
      "remembers": true,                 a reserve2 that is there already is answered 数据重复上传
      "encoding": "utf-8",               of answers; with "gb2312" they carry no declaration, as ASP sends them
@@ -42,6 +43,7 @@ CONFIG: dict[str, Any] = {
     "words": ["记", "收", "付", "转"],
     "periods": ["202611", "202612"],
     "classes": ["01"],
+    "units": ["01"],
     "voucher_filter": "coutno_id",
     "remembers": True,
     "encoding": "utf-8",
@@ -120,7 +122,7 @@ class U8Sandbox(Sandbox):
             raise Refusal("外部系统编码未注册")
         if tag not in (*archives.FIELDS, "voucher") or proc not in PROCS:
             raise Refusal(f"不支持 {tag} 的 {proc}")
-        if proc in ("edit", "delete") or (proc == "add" and tag not in ("voucher", *archives.NEEDED)):
+        if proc in ("edit", "delete") or (proc == "add" and tag == "dsign"):
             raise Refusal("暂不提供此项功能")
 
     def _add(self, root: etree._Element, tag: str, answer: etree._Element) -> None:

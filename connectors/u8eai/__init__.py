@@ -1,4 +1,4 @@
-"""用友 U8 EAI: vouchers, customers and vendors into U8 by XML over HTTP, and its archives out of it.
+"""用友 U8 EAI: vouchers and archives (客户, 供应商, 存货, 仓库) into U8 by XML over HTTP, and the archives out of it.
 
 One connection is one 外部系统编码, registered in the EAI console and bound there to one 账套. There is no login: who
 knows the code may post, so it is kept as a secret.
@@ -13,7 +13,7 @@ from duijie.connect.protocol import Move, Plugin, Safety, Setting, Spec
 SPEC = Spec(
     conn_type="u8eai",
     title="用友 U8 EAI",
-    summary="写入凭证、客户与供应商, 拉取客户、供应商、存货、仓库档案",
+    summary="写入凭证, 写入与拉取客户、供应商、存货、仓库档案",
     settings=(
         Setting("host", "U8 服务器地址", target="host", help="如 http://10.0.0.9, 不含 /U8EAI"),
         Setting(
@@ -34,7 +34,7 @@ SPEC = Spec(
         Setting("rate", "调用频率上限", required=False, default=RATE, help="如 2/second"),
     ),
     rate=RATE,
-    api_version="EAI 2.0 (U8 8.9–16)",
+    api_version="EAI 2.0",
     source="https://open.yonyouup.com",
     moves=(
         Move("customer", "party", "客户"),
@@ -44,6 +44,8 @@ SPEC = Spec(
         Move("voucher", "voucher", "凭证", Safety.LOOKUP),
         Move("customer", "party", "客户", Safety.NATURAL_KEY),
         Move("vendor", "party", "供应商", Safety.NATURAL_KEY),
+        Move("inventory", "product", "存货", Safety.NATURAL_KEY),
+        Move("warehouse", "warehouse", "仓库", Safety.NATURAL_KEY),
     ),
 )
 

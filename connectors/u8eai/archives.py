@@ -1,4 +1,4 @@
-"""档案 of U8: streams of whole archives, and sinks that add a customer or a vendor.
+"""档案 of U8: streams of whole archives, and sinks that add a record to one.
 
 No filter by the time of a change is documented for queries, so an archive is read whole; two of them can be asked for
 by their code. A code that is taken is refused, so a double cannot arise. `edit` replaces a whole archive record and is
@@ -28,20 +28,25 @@ SEED_DATE = "seed_date"  # 发展日期
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive by its roottag: what it is here, and by which field of a query its code is asked for, if any."""
+    """An archive by its roottag.
+
+    `asked_by`: the field of a query by which its code is asked for, if any is known. `dated`: a new record needs its
+    发展日期. `headed`: fields stand in a header, with a body beside it.
+    """
 
     name: str
     entity: str
     asked_by: str = ""
+    dated: bool = False
+    headed: bool = False
 
 
 ARCHIVES = (
-    Archive("customer", "party", "code"),
-    Archive("vendor", "party"),
-    Archive("inventory", "product", "cinvcode"),
+    Archive("customer", "party", "code", dated=True),
+    Archive("vendor", "party", dated=True),
+    Archive("inventory", "product", "cinvcode", headed=True),
     Archive("warehouse", "warehouse"),
 )
-WRITABLE = tuple(one for one in ARCHIVES if one.entity == "party")
 
 
 def record_of(element: etree._Element) -> Record:
@@ -127,11 +132,19 @@ class ArchiveSink:
 
     def _add(self, payload: Record) -> Done:
         code = self.key_of(payload)
-        fields = {SEED_DATE: self._today(), **payload}
-        item = self._books.client.add(filled(self.name, list(fields.items())), docid_of(f"{self.name}:{code}"))
+        item = self._books.client.add(self._element(payload), docid_of(f"{self.name}:{code}"))
         if not (item.get("key") or item.get("u8key")) and code not in self.find([code]):
             raise ERRORS.error("unwritten", "编码", where=code)
         return Done(code, code, dict(item))
+
+    def _element(self, payload: Record) -> etree._Element:
+        fields = list({**({SEED_DATE: self._today()} if self._archive.dated else {}), **payload}.items())
+        if not self._archive.headed:
+            return filled(self.name, fields)
+        element = etree.Element(self.name)
+        element.append(filled("header", fields))
+        etree.SubElement(element, "body")
+        return element
 
     def _today(self) -> str:
         return f"{datetime.fromtimestamp(self._books.client.clock(), CHINA):%Y-%m-%d}"

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from connectors.u8eai.archives import ARCHIVES, WRITABLE, ArchiveSink, ArchiveStream, Books
+from connectors.u8eai.archives import ARCHIVES, ArchiveSink, ArchiveStream, Books
 from connectors.u8eai.client import ERRORS, Client
 from connectors.u8eai.settings import Settings, docid_of, native_key
 from connectors.u8eai.vouchers import element_of, figures_of, native_id, record_of
@@ -119,9 +119,9 @@ class U8:
 
     @property
     def sinks(self) -> Mapping[str, Sink]:
-        """voucher, customer, vendor."""
+        """voucher, customer, vendor, inventory, warehouse."""
         books = Books(self.client)
-        archives: list[Sink] = [ArchiveSink(one, books) for one in WRITABLE]
+        archives: list[Sink] = [ArchiveSink(one, books) for one in ARCHIVES]
         return {one.name: one for one in (VoucherSink(self.client, self.settings, self.proof), *archives)}
 
     def check(self) -> list[tuple[str, str]]:

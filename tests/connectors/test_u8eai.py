@@ -346,8 +346,21 @@ class TestArchives:
         assert isinstance(good, Done)
         assert isinstance(bad, Refused) and "业务范围" in bad.zh
 
+    def test_goods_travel_in_a_header_and_warehouses_flat(self, site: Site) -> None:
+        product = {"key": "A1", "sku": "A1", "name": "面条", "unit": "件", "tax_rate": Decimal("0.13")}
+        goods = MAPPINGS["inventory.out"].run(product, StaticLookup({"unit": {"件": "01"}}), {}) or {}
+        house = MAPPINGS["warehouse.out"].run({"key": "W", "code": "W", "name": "主仓库"}, StaticLookup(), {}) or {}
+        sinks = site.open().sinks
+        [first, second] = [*sinks["inventory"].write([goods]), *sinks["warehouse"].write([house])]
+        assert isinstance(first, Done) and isinstance(second, Done)
+        assert site.held("inventory")[0] == {key: str(value) for key, value in goods.items()}
+        assert "seed_date" not in site.held("inventory")[0] and "seed_date" not in site.held("warehouse")[0]
+        assert set(sinks["inventory"].find(["A1"])) == {"A1"} and set(sinks["warehouse"].find(["W"])) == {"W"}
+        [back] = [record for page in site.open().streams["inventory"].read(EVER) for record in page.records]
+        assert (MAPPINGS["inventory.in"].run(back, StaticLookup(), {}) or {})["tax_rate"] == Decimal("0.13")
+
     def test_every_field_of_the_mappings_is_an_element_of_the_template(self) -> None:
-        for name in ("customer", "vendor"):
+        for name in ("customer", "vendor", "inventory", "warehouse"):
             fields = yaml.safe_load((FOLDER / f"{name}.out.yaml").read_text(encoding="utf-8"))["fields"]
             assert set(fields) <= set(FIELDS[name])
 

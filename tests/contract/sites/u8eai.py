@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -14,7 +15,9 @@ from sandbox.u8eai import CONFIG, U8Sandbox
 from tests.contract.served import MAPPINGS, served
 
 U8 = MAPPINGS / "u8eai"
-VOUCHER, CUSTOMER, VENDOR = (load_mapping(U8 / f"{name}.out.yaml") for name in ("voucher", "customer", "vendor"))
+VOUCHER, CUSTOMER, VENDOR, INVENTORY, WAREHOUSE = (
+    load_mapping(U8 / f"{name}.out.yaml") for name in ("voucher", "customer", "vendor", "inventory", "warehouse")
+)
 EVER = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 
 
@@ -53,11 +56,38 @@ def u8_vendor(number: int) -> Record:
     return VENDOR.run(u8_party(number, "supplier"), StaticLookup(), {}) or {}
 
 
+def u8_inventory(number: int) -> Record:
+    product = {
+        "key": f"P{number}",
+        "sku": f"P{number}",
+        "name": f"商品{number}",
+        "unit": "件",
+        "tax_rate": Decimal("0.13"),
+    }
+    return INVENTORY.run(product, StaticLookup({"unit": {"件": "01"}}), {}) or {}
+
+
+def u8_warehouse(number: int) -> Record:
+    return WAREHOUSE.run({"key": f"P{number}", "code": f"P{number}", "name": f"仓{number}"}, StaticLookup(), {}) or {}
+
+
 def u8_party(number: int, role: str) -> Record:
     return {"key": f"P{number}", "code": f"P{number}", "name": f"公司{number}", "kind": "company", "role": role}
 
 
-def of_parties(rows: list[Record]) -> list[Record]:
+def u8_archive(payload: Callable[[int], Record], collection: str, wrong: Record) -> SinkCase:
+    """A sink of an archive: what is written has codes that begin with P."""
+    return SinkCase(
+        payload,
+        collection,
+        held=written,
+        spoil=lambda made: {**made, **wrong},
+        say=lambda made, text: {**made, "name": text},
+        bare=True,
+    )
+
+
+def written(rows: Sequence[Record]) -> Sequence[Record]:
     """What was written, not what was seeded."""
     return [row for row in rows if row["code"].startswith("P")]
 
@@ -69,14 +99,6 @@ def u8_kept(name: str, number: int) -> list[Record]:
 def u8eai(url: str) -> Site:
     """Vouchers, customers and vendors; archives."""
     goods = [{**one, "main_measure": "01", "tax_rate": "13.000000"} for one in u8_kept("A", 25)]
-    archives = SinkCase(
-        u8_customer,
-        "customer",
-        held=of_parties,
-        spoil=lambda made: {**made, "sort_code": "99"},
-        say=lambda made, text: {**made, "name": text},
-        bare=True,
-    )
     counts = {"customer": 12, "vendor": 12, "inventory": 25, "warehouse": 3}
     return Site(
         U8EAI,
@@ -95,8 +117,10 @@ def u8eai(url: str) -> Site:
         },
         sinks={
             "voucher": SinkCase(u8_voucher, "voucher", spoil=u8_unbalanced, say=u8_said, cost=u8_cost),
-            "customer": archives,
-            "vendor": SinkCase(u8_vendor, "vendor", held=of_parties, spoil=archives.spoil, say=archives.say, bare=True),
+            "customer": u8_archive(u8_customer, "customer", {"sort_code": "99"}),
+            "vendor": u8_archive(u8_vendor, "vendor", {"bvencargo": "0"}),
+            "inventory": u8_archive(u8_inventory, "inventory", {"main_measure": "99"}),
+            "warehouse": u8_archive(u8_warehouse, "warehouse", {"valuestyle": ""}),
         },
     )
 

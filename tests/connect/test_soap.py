@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from duijie.connect.errors import AnswerLost, NotSent, VendorRejected
+from duijie.connect.errors import AnswerLost, ConfigError, NotSent, VendorRejected
+from duijie.connect.http import Http
 from duijie.connect.services import Services
 from duijie.connect.soap import Soap
 from duijie.connect.tokens import TokenStore
@@ -45,6 +46,8 @@ class Ledger(BaseHTTPRequestHandler):
         asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
         if "CUT" in asked:
             self._answer(200, "<soap:Envelope", length=500)
+        elif "PAGE" in asked:
+            self._answer(int(asked.partition("PAGE")[2][:3]), "<html><body>维护中</body></html>")
         elif "BAD" in asked:
             self._answer(500, ENVELOPE.format(FAULT))
         else:
@@ -71,10 +74,40 @@ def url() -> Iterator[str]:
     server.server_close()
 
 
+ARRAY = """<?xml version="1.0" encoding="UTF-8"?>
+<definitions name="Rows" targetNamespace="urn:rows" xmlns="http://schemas.xmlsoap.org/wsdl/"
+    xmlns:soap="http://schemas.xmlsoap.org/wsdl/soap/" xmlns:tns="urn:rows" xmlns:wsdl="http://schemas.xmlsoap.org/wsdl/"
+    xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:soapenc="http://schemas.xmlsoap.org/soap/encoding/">
+  <types><xsd:schema targetNamespace="urn:rows">
+    <xsd:import namespace="http://schemas.xmlsoap.org/soap/encoding/"/>
+    <xsd:complexType name="Row"><xsd:sequence><xsd:element name="no" type="xsd:int"/>
+      <xsd:element name="amount" type="xsd:double"/><xsd:element name="note" type="soapenc:string"/>
+    </xsd:sequence></xsd:complexType>
+    <xsd:complexType name="Rows"><xsd:complexContent><xsd:restriction base="soapenc:Array">
+      <xsd:attribute ref="soapenc:arrayType" wsdl:arrayType="tns:Row[]"/></xsd:restriction></xsd:complexContent>
+    </xsd:complexType></xsd:schema></types>
+  <message name="ask"><part name="rows" type="tns:Rows"/></message>
+  <message name="answer"><part name="state" type="xsd:string"/></message>
+  <portType name="Port">
+    <operation name="state"><input message="tns:ask"/><output message="tns:answer"/></operation></portType>
+  <binding name="Binding" type="tns:Port"><soap:binding style="rpc" transport="http://schemas.xmlsoap.org/soap/http"/>
+    <operation name="state"><soap:operation soapAction=""/>
+      <input><soap:body use="encoded" namespace="urn:rows" encodingStyle="{encoding}"/></input>
+      <output><soap:body use="encoded" namespace="urn:rows" encodingStyle="{encoding}"/></output></operation></binding>
+  <service name="Service"><port name="Port" binding="tns:Binding"><soap:address location="http://intranet/"/></port>
+  </service>
+</definitions>
+"""
+
+
+def http(folder: Path) -> Http:
+    return Http(Services(TokenStore(folder)).budget("soap", "100/second"))
+
+
 def client(url: str, folder: Path) -> Soap:
     path = folder / "voucher.wsdl"
     path.write_text(WSDL.format(url=url), encoding="utf-8")
-    return Soap(str(path), Services(TokenStore(folder)).budget("soap", "100/second"))
+    return Soap(str(path), http(folder))
 
 
 def test_an_answer_comes_back_with_its_chinese_text(url: str, tmp_path: Path) -> None:
@@ -101,4 +134,47 @@ def test_a_document_type_in_the_wsdl_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "evil.wsdl"
     path.write_text('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><a>&x;</a>', encoding="utf-8")
     with pytest.raises(Exception, match="DTD"):
-        Soap(str(path), Services(TokenStore(tmp_path)).budget("soap", "100/second"))
+        Soap(str(path), http(tmp_path))
+
+
+@pytest.mark.parametrize("status", [200, 500, 503])
+def test_a_page_instead_of_an_envelope_leaves_the_outcome_unknown(url: str, tmp_path: Path, status: int) -> None:
+    with pytest.raises(AnswerLost) as caught:
+        client(url, tmp_path).call("state", f"PAGE{status}")
+    assert "先查询" in caught.value.zh
+
+
+def test_a_message_that_the_wsdl_does_not_allow_never_leaves(url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="does not fit"):
+        client(url, tmp_path).call("state", nothing="1")
+    with pytest.raises(ConfigError, match="abolish"):
+        client(url, tmp_path).call("abolish")
+
+
+def test_the_element_of_an_answer_keeps_what_is_empty(url: str, tmp_path: Path) -> None:
+    answer = client(url, tmp_path).element("state", "1")
+    assert [child.text for child in answer] == ["已审核 记-1"]
+    with pytest.raises(VendorRejected, match="借贷不平"):
+        client(url, tmp_path).element("state", "BAD")
+
+
+def test_an_array_in_soap_encoding_needs_nothing_from_outside(url: str, tmp_path: Path) -> None:
+    text = ARRAY.format(encoding="http://schemas.xmlsoap.org/soap/encoding/").encode()
+    soap = Soap(text, http(tmp_path), url)
+    assert soap.fields("Row") == {"no": "int", "amount": "double", "note": "string"}
+    rows = soap.array("Row", [{"no": 1, "amount": "0.10"}, {"note": "BAD"}], "row")
+    with pytest.raises(VendorRejected, match="借贷不平"):
+        soap.call("state", rows)
+    with pytest.raises(ConfigError, match="no field nope"):
+        soap.array("Row", [{"nope": 1}], "row")
+
+
+def test_a_wsdl_that_refers_elsewhere_is_not_followed(tmp_path: Path) -> None:
+    path = tmp_path / "parts.wsdl"
+    path.write_text(
+        '<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" targetNamespace="urn:a">'
+        '<import namespace="urn:b" location="http://127.0.0.1:9/other.wsdl"/></definitions>',
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError, match="refers to"):
+        Soap(str(path), http(tmp_path))

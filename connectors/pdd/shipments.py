@@ -84,7 +84,10 @@ class ShipmentSink:
         return [outcomes[index] for index in range(len(payloads))]
 
     def _find(self, key: str) -> Found | None:
-        shop, order_sn, waybill = key.split(":", 2)
+        shop, _, rest = key.partition(":")
+        order_sn, _, waybill = rest.partition(":")
+        if not waybill:
+            return None
         order = order_of(self._client, shop, order_sn)
         return Found(order_sn, waybill, {}, shipped(order)) if order and waybill in waybills(order) else None
 

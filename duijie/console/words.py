@@ -97,6 +97,13 @@ SYSTEMS = {
     "tryton": "Tryton",
     "fxiaoke": "纷享销客",
     "nuonuo": "诺诺",
+    "pdd": "拼多多",
+    "doudian": "抖店",
+    "woocommerce": "WooCommerce",
+    "vendure": "Vendure",
+    "tplus": "畅捷通 T+",
+    "eas": "金蝶 EAS",
+    "u8eai": "用友 U8 EAI",
 }
 CODE_KINDS = {
     "customer": "客户",

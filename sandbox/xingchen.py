@@ -1,4 +1,4 @@
-"""A local 金蝶云·星辰 gateway: authorisation, tokens, signatures, products, stock and sales orders.
+"""A local 金蝶云·星辰 gateway: authorisation, tokens, signatures, base data, stock, bills and vouchers.
 
 Seed (each key may be absent)::
 
@@ -6,9 +6,12 @@ Seed (each key may be absent)::
      "materials": [{"number": "…", "name": "…", "model": "…", "unit": "件", "category": "…", "tax_rate": 13,
                     "tax_class_code": "…", "barcode": "…"}],
      "stock":     [{"material_number": "…", "stock_number": "CK01", "qty": 9}],
+     "units":     ["件", …]                                    beside those of the materials
      "customers": [{"number": "S01", "name": "…"}],
+     "suppliers": [{"number": "G01", "name": "…"}],
      "stores":    [{"number": "CK01", "name": "…"}],
      "accounts":  [{"accountId": "0", "status": "0", …}],      other authorisation records, listed before ours
+     "ledger":    {"closed_until": "202610"},                   the last closed period
      "limits":    {"per_minute": 500, "tokens_per_minute": 2}}
 
 Loading the same material, stock row or customer again leaves alone what was written since. Where the vendor's documents
@@ -39,6 +42,7 @@ from sandbox.xingchen_signature import strings_to_sign, wrapped
 DOMAIN = "https://tf.jdy.com"
 SKEW_MS = 5 * 60 * 1000
 TOKEN_SECONDS = 24 * 3600
+ROTATED = ("授权密钥校验失败", 1030002006)
 DEFAULTS: dict[str, Any] = {
     "client": {
         "client_id": "205022",
@@ -88,18 +92,17 @@ class XingchenSandbox(Sandbox):
         self.books.seed(data)
 
     def expire_tokens(self) -> None:
-        """Rotate the appSecret: tokens and signatures made with the old one are void."""
+        """Rotate the appSecret: signatures and tokens made with the old one are refused as such (1030002006)."""
         self._rotate()
 
     def shift_pages(self) -> None:
         """The first row of each list goes: those behind it move up one place."""
-        for collection in ("material", "sal_order"):
-            for first in list(self.store.keys(collection))[:1]:
-                self.store.drop(collection, first)
+        self.books.shift()
 
     def _rotate(self) -> None:
         self.store.put("config", "account", {"appKey": "Demo0001", "appSecret": secrets.token_hex(20)})
         for token in list(self.store.keys("tokens")):
+            self.store.put("revoked", token, self.store.get("tokens", token) or {})
             self.store.drop("tokens", token)
 
     @property
@@ -193,7 +196,7 @@ class XingchenSandbox(Sandbox):
         account, given = self._account, request.query_params
         expected = wrapped(account["appSecret"], account["appKey"])
         if given.get("app_key") != account["appKey"] or given.get("app_signature") != expected:
-            raise Refused("授权密钥校验失败", 1030002006)
+            raise Refused(*ROTATED)
         token = secrets.token_hex(24)
         expires = int(self.now().timestamp()) + TOKEN_SECONDS
         self.store.put("tokens", token, {"expires": expires})
@@ -207,7 +210,10 @@ class XingchenSandbox(Sandbox):
         return json_response({"errcode": 0, "description": "success", "data": data})
 
     def _token_fault(self, request: Request) -> Response | None:
-        kept = self.store.get("tokens", request.headers.get("app-token", ""))
+        given = request.headers.get("app-token", "")
+        if self.store.get("revoked", given):
+            raise Refused(*ROTATED)
+        kept = self.store.get("tokens", given)
         if kept is None or kept["expires"] < self.now().timestamp():
             return json_response({"errcode": 1000202001, "description": "JWT token has expired"}, 401)
         if request.headers.get("x-gw-router-addr") != DOMAIN:

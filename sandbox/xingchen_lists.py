@@ -1,14 +1,18 @@
-"""How 星辰 lists answer: pages, modify windows, only the fields of a list, figures as text."""
+"""How 星辰 lists answer: pages, modify windows, only the fields of a list, figures and times as text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 from sandbox.store import Record
 
 VALIDATION = 2000002000
 MAX_PAGE = 100
 FOREVER = 2**62
+CHINA = timezone(timedelta(hours=8))
+TIMES = ("create_time", "modify_time", "audit_time")
 
 
 class Refused(Exception):
@@ -40,12 +44,27 @@ def page(query: Record, rows: list[Record], fields: Sequence[str], as_text: Sequ
         "page_size": size,
         "current_page_size": len(shown),
         "total_page": -(-len(rows) // size),
-        "rows": [_served(row, fields, as_text) for row in shown],
+        "rows": [served(row, fields, as_text) for row in shown],
     }
 
 
-def _served(row: Record, fields: Sequence[str], as_text: Sequence[str]) -> Record:
-    return {name: str(row[name]) if name in as_text else row[name] for name in fields if name in row}
+def served(row: Record, fields: Sequence[str], as_text: Sequence[str] = ()) -> Record:
+    """These fields of a record, as the vendor sends them."""
+    return {name: _sent(name, row[name], as_text) for name in fields if name in row}
+
+
+def is_day(text: str) -> bool:
+    """Whether it is a date, yyyy-MM-dd."""
+    try:
+        return bool(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC))
+    except ValueError:
+        return False
+
+
+def _sent(name: str, value: Any, as_text: Sequence[str]) -> Any:
+    if name in TIMES:
+        return f"{datetime.fromtimestamp(value // 1000, CHINA):%Y-%m-%d %H:%M:%S}"
+    return str(value) if name in as_text else value
 
 
 def _whole(query: Record, name: str, default: int) -> int:

@@ -1,4 +1,4 @@
-"""金蝶AI星辰 (金蝶云·星辰): products, stock and sales orders of the PSI system through the 金蝶开放平台 gateway.
+"""金蝶AI星辰 (金蝶云·星辰): base data, stock, bills and vouchers through the 金蝶开放平台 gateway.
 
 One connection is one application (client_id, client_secret) authorised by one customer instance; the 账套 and its
 domain come from the authorisation record, never from a setting.
@@ -6,6 +6,7 @@ domain come from the authorisation record, never from a setting.
 
 from __future__ import annotations
 
+from connectors.xingchen.catalogue import ORDERS, SAVES, STREAMS
 from connectors.xingchen.client import RATE, TOKEN_RATE
 from connectors.xingchen.connector import Xingchen
 from connectors.xingchen.lists import PAGE_SIZE
@@ -14,7 +15,7 @@ from duijie.connect.protocol import Move, Plugin, Safety, Setting, Spec
 SPEC = Spec(
     conn_type="xingchen",
     title="金蝶AI星辰",
-    summary="拉取商品与即时库存, 写入销售订单, 读回对账",
+    summary="商品、单位、往来单位、仓库、即时库存、购销订单与出入库单、凭证的读取与写入, 读回对账",
     settings=(
         Setting("host", "网关地址", target="host", default="https://api.kingdee.com"),
         Setting("client_id", "Client ID", target="login"),
@@ -30,10 +31,13 @@ SPEC = Spec(
     api_version="v2",
     source="https://open.jdy.com/#/files/api/detail",
     moves=(
-        Move("material", "product", "商品"),
+        *(Move(read.name, read.entity, read.title) for read in STREAMS[:1]),
         Move("inventory", "stock_level", "即时库存"),
-        Move("sal_order", "sales_order", "销售订单"),
-        Move("sales_order", "sales_order", "销售订单", Safety.NATURAL_KEY),
+        Move("sal_order", "sales_order", "销售订单 (对账)"),
+        *(Move(read.name, read.entity, read.title) for read in STREAMS[1:]),
+        Move("voucher", "voucher", "凭证"),
+        *(Move(save.name, save.entity, save.title, save.safety) for save in (ORDERS, *SAVES)),
+        Move("voucher", "voucher", "凭证", Safety.NATURAL_KEY),
     ),
 )
 

@@ -11,9 +11,9 @@ import hashlib
 import hmac
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus
 
 import msgspec
@@ -40,6 +40,7 @@ SAID = (("重复", "dup"), ("不存在", "missing"), ("字段不能为空", "emp
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
 Query = Mapping[str, str]
+T = TypeVar("T")
 
 
 def hex64(secret: str, text: str) -> str:
@@ -102,14 +103,7 @@ class Client:
     def _fetch_token(self) -> Token:
         """Both steps, whichever had expired. Raises NotSent when they stay unanswered: no business call has left."""
         quiet = self._services.retrier(self._connection.conn_id)
-        try:
-            return quiet.read(self._ask_token)
-        except OutcomeUnknown as error:
-            raise NotSent(
-                "取得 app-token 时应答丢失, 业务请求未发出; 将自动重试",
-                en=f"no app-token could be fetched ({error.en}); the business call never left and is tried again",
-                where=self._connection.conn_id,
-            ) from error
+        return before_writing(lambda: quiet.read(self._ask_token), "app-token")
 
     def _ask_token(self) -> Token:
         self._token_budget.take()
@@ -163,6 +157,18 @@ class Client:
         return self._services.clock()
 
 
+def before_writing(ask: Callable[[], T], what: str) -> T:
+    """What must be known before anything is written. Raises NotSent when it stays unanswered: nothing has left."""
+    try:
+        return ask()
+    except OutcomeUnknown as error:
+        raise NotSent(
+            f"取得 {what} 时应答丢失, 业务请求未发出; 将自动重试",
+            en=f"no {what} could be fetched ({error.en}); the business call never left and is tried again",
+            where=error.where,
+        ) from error
+
+
 def _envelope(response: requests.Response) -> Any:
     """The JSON of an answer; a refusal by something before the gateway has none and is told by its status."""
     if response.status_code < 400:
@@ -174,15 +180,19 @@ def _envelope(response: requests.Response) -> Any:
 
 
 def error_of(answer: Any, where: str) -> DuijieError | None:
-    """The error in an envelope, None when it reports success (`errcode` 0, or `code` 200 of the older form).
-
-    Most refusals share one code (2000002000); what the vendor says tells a used number from missing base data.
-    """
+    """The error in an envelope, None when it reports success (`errcode` 0, or `code` 200 of the older form)."""
     said = answer if isinstance(answer, dict) else {}
     code = str(said.get("errcode", said.get("code", "unreadable")))
     if code in ("0", "200"):
         return None
-    text = str(said.get("description") or said.get("msg") or "")
+    return refusal(code, str(said.get("description_cn") or said.get("description") or said.get("msg") or ""), where)
+
+
+def refusal(code: str, text: str, where: str) -> DuijieError:
+    """The error for a code and what was said.
+
+    Most refusals share one code (2000002000); what the vendor says tells a used number from missing base data.
+    """
     if code == VALIDATION:
         code = next((kind for words, kind in SAID if words in text), code)
     return ERRORS.error(code, text, where=where)

@@ -88,6 +88,20 @@ def _one_pass(client: Client, path: str, query: Mapping[str, str]) -> Iterator[t
         number += 1
 
 
+def by_id(row: Record) -> str:
+    """What tells most rows apart."""
+    return str(row["id"])
+
+
+def first(client: Client, path: str, query: Mapping[str, str], reading: Reading, name: str) -> Record | None:
+    """The row of a filtered list that has exactly the asked value under `name`; None when there is none."""
+    for rows in pages(client, path, query, reading, by_id):
+        for row in rows:
+            if str(row.get(name)) == query[name]:
+                return row
+    return None
+
+
 def days_of(window: Window) -> dict[str, str]:
     """The bill dates (Asia/Shanghai, both included) that a window of since ≤ moment < until touches."""
     last = (window.until - timedelta(microseconds=1)).astimezone(CHINA)

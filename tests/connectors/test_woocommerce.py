@@ -17,15 +17,13 @@ import requests
 from connectors.woocommerce import CONNECTOR
 from connectors.woocommerce.client import Answer, error_for
 from connectors.woocommerce.connector import WooCommerce
-from connectors.woocommerce.hook import WooHook, sign
 from connectors.woocommerce.oauth import signature, signed
 from connectors.woocommerce.orders import changed
 from connectors.woocommerce.pages import ahead
 from connectors.woocommerce.shipments import PREFIX
 from duijie import codec, schemas
 from duijie.connect.connection import Connection
-from duijie.connect.errors import AnswerLost, ConfigError, CredentialError, Forged, MalformedMessage, VendorRejected
-from duijie.connect.hooks import Call, Pushed
+from duijie.connect.errors import AnswerLost, ConfigError, CredentialError, VendorRejected
 from duijie.connect.protocol import Done, Incident, Later, Refused, Safety, Unknown, Window
 from duijie.connect.services import Services
 from duijie.connect.tokens import TokenStore
@@ -578,76 +576,6 @@ def test_a_site_that_redirects_is_not_written_to(
         other.shutdown()
     assert isinstance(outcome, Refused)
     assert sandbox.url in outcome.zh, "a POST arrives as a GET there, whose answer 200 would mean nothing"
-
-
-def delivery(body: bytes, topic: str = "order.updated", **headers: str) -> Call:
-    own = {"x-wc-webhook-topic": topic, "x-wc-webhook-signature": sign(WEBHOOK, body), "x-wc-webhook-id": "7"}
-    return Call("", {**own, "x-wc-webhook-delivery-id": "d1", **headers}, {}, body, datetime.now(UTC))
-
-
-@pytest.fixture
-def hook() -> WooHook:
-    return WooHook(Connection("woo", "woocommerce", extra={"webhook_secret": WEBHOOK}))
-
-
-def test_the_signature_of_a_webhook_agrees_with_a_known_one() -> None:
-    assert sign("whsecret", b'{"id":1,"note":"hi"}') == "iQPgdVbU8f/sBrHh67IcAMPSf6Yjkk4kN7wIDRWcwNQ="
-
-
-@pytest.mark.parametrize(
-    ("topic", "body", "items"),
-    [
-        ("order.created", {"id": 7, "billing": {"phone": "13800000000"}}, [("order", "7")]),
-        ("order.updated", {"id": 7, "refunds": [{"id": 8}]}, [("order", "7"), ("refund", "7:8")]),
-        ("order.deleted", {"id": 7}, [("order", "7")]),
-        ("product.updated", {"id": 9, "sku": "A1"}, [("product", "A1"), ("listing", "A1")]),
-        ("product.deleted", {"id": 9}, []),
-        ("coupon.created", {"id": 3}, []),
-        ("order.updated", {"id": True, "refunds": 5}, []),
-    ],
-)
-def test_a_delivery_says_what_to_read_again_and_nothing_more(
-    hook: WooHook, topic: str, body: dict[str, Any], items: list[tuple[str, str]]
-) -> None:
-    push = hook.verify(delivery(codec.encode(body), topic))
-    assert list(push.items) == [Pushed(*item) for item in items]
-    assert push.nonce == "7 d1"
-
-
-def test_what_the_site_sends_when_a_webhook_is_saved_is_answered(hook: WooHook) -> None:
-    ping = Call("", {"content-type": "application/x-www-form-urlencoded"}, {}, b"webhook_id=12", datetime.now(UTC))
-    assert hook.verify(ping).items == ()
-    assert hook.accepted.status == 200
-
-
-@pytest.mark.parametrize(
-    ("call", "kind"),
-    [
-        (delivery(b'{"id":7}', **{"x-wc-webhook-signature": ""}), Forged),
-        (delivery(b'{"id":7}', **{"x-wc-webhook-signature": sign("other", b'{"id":7}')}), Forged),
-        (delivery(b'{"id":7}', **{"x-wc-webhook-signature": "签名"}), Forged),
-        (Call("", {}, {}, b"webhook_id=12&id=7", datetime.now(UTC)), Forged),
-        (delivery(b"[7]"), MalformedMessage),
-        (delivery(b"\xff"), MalformedMessage),
-    ],
-)
-def test_what_is_not_signed_or_cannot_be_read_is_refused(hook: WooHook, call: Call, kind: type[Exception]) -> None:
-    with pytest.raises(kind):
-        hook.verify(call)
-
-
-def test_a_connection_without_the_secret_takes_no_webhooks() -> None:
-    with pytest.raises(ConfigError, match="webhook_secret"):
-        WooHook(Connection("woo", "woocommerce"))
-
-
-def test_the_sandbox_delivers_as_a_site_does(sandbox: WooCommerceSandbox, hook: WooHook) -> None:
-    parcel = sandbox.pack("http://127.0.0.1/in/woo", {"topic": "order.updated", "id": 1001}, timedelta())
-    call = Call("", parcel.headers, {}, parcel.body, datetime.now(UTC))
-    assert hook.verify(call).items == (Pushed("order", "1001"),)
-    gone = sandbox.pack("http://127.0.0.1/in/woo", {"topic": "order.deleted", "id": 1001}, timedelta())
-    assert gone.body == b'{"id":1001}'
-    assert sandbox.pack("http://127.0.0.1/in/woo", {"ping": True}, timedelta()).body.startswith(b"webhook_id=")
 
 
 @pytest.mark.parametrize(

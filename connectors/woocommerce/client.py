@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 import requests
@@ -107,7 +107,7 @@ class Client:
             headers["Authorization"] = self._basic
         else:
             parameters = self._signed(method, url, parameters)
-        target = f"{url}?{urlencode(parameters)}" if parameters else url
+        target = f"{url}?{oauth.query_of(parameters)}" if parameters else url
         answer = self._http.send(method, target, body=body, headers=headers, answers=OF_ITS_OWN)
         if answer.history:
             raise _elsewhere(self._connection.conn_id, answer.url)

@@ -10,16 +10,18 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from urllib.parse import quote
+from functools import lru_cache
+from urllib.parse import quote, quote_plus
 
 METHOD = "HMAC-SHA256"
+KEPT = 512  # texts: of a call's parameters all but three are those of the call before
 
 
 def signature(method: str, url: str, parameters: Mapping[str, str], secret: str) -> str:
     """Base64 of the HMAC over method, address (without query) and all parameters but `oauth_signature`."""
     named = sorted(pair for pair in parameters.items() if pair[0] != "oauth_signature")
-    query = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in named)
-    text = f"{method.upper()}&{_encoded(url)}&{_encoded(query)}"
+    query = "%26".join(f"{_twice(name)}%3D{_twice(value)}" for name, value in named)
+    text = f"{method.upper()}&{_once(url)}&{query}"
     return base64.b64encode(hmac.new(f"{secret}&".encode(), text.encode(), hashlib.sha256).digest()).decode()
 
 
@@ -37,5 +39,20 @@ def signed(
     return {**given, "oauth_signature": signature(method, url, given, secret)}
 
 
-def _encoded(text: str) -> str:
+def query_of(parameters: Mapping[str, str]) -> str:
+    """The parameters as they stand behind the question mark."""
+    return "&".join(f"{_plus(name)}={_plus(value)}" for name, value in parameters.items())
+
+
+_plus = lru_cache(KEPT)(quote_plus)
+
+
+@lru_cache(KEPT)
+def _once(text: str) -> str:
     return quote(text, safe="-._~")
+
+
+@lru_cache(KEPT)
+def _twice(text: str) -> str:
+    """As the base string has it: encoded as a parameter, then as a part of the text (RFC 5849, 3.4.1.1)."""
+    return _once(_once(text))

@@ -21,7 +21,7 @@ from connectors.woocommerce import oauth
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError, DuijieError, Terminal, VendorBusy
+from duijie.connect.errors import ConfigError, DuijieError, OutcomeUnknown, Terminal, VendorBusy
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.protocol import Later, Outcome
@@ -76,6 +76,21 @@ class Client:
         """Read one page of a list. A list without its length is an AnswerLost: nothing may be taken for the end."""
         return self.retrier.read(lambda: _counted(self._read(path, parameters), path))
 
+    def later(self, path: str, **parameters: Any) -> Callable[[], Answer]:
+        """Fetch one page of a list now and parse it when the result is called; what is no list is then read again.
+
+        Records that are made in the thread that uses them cost a third less than those that another one hands over.
+        """
+        fetched = self.retrier.read(lambda: self._fetch(path, parameters))
+
+        def parsed() -> Answer:
+            try:
+                return _counted(_answer(fetched), path)
+            except OutcomeUnknown:
+                return self.page(path, **parameters)
+
+        return parsed
+
     def write(self, method: str, path: str, body: Record) -> Record:
         """Write once. An error that leaves open whether it was done is an AnswerLost."""
         try:
@@ -93,10 +108,10 @@ class Client:
         return self._services.retrier(self._connection.conn_id)
 
     def _read(self, path: str, parameters: Mapping[str, Any]) -> Answer:
-        answer = self._call("GET", path, {name: str(value) for name, value in parameters.items()}, None)
-        lengths = (answer.headers.get(name, "") for name in ("X-WP-Total", "X-WP-TotalPages"))
-        total, pages = (int(text) if text.isdigit() else -1 for text in lengths)
-        return Answer(read_json(answer), total, pages)
+        return _answer(self._fetch(path, parameters))
+
+    def _fetch(self, path: str, parameters: Mapping[str, Any]) -> requests.Response:
+        return self._call("GET", path, {name: str(value) for name, value in parameters.items()}, None)
 
     def _call(self, method: str, path: str, parameters: Mapping[str, str], body: bytes | None) -> requests.Response:
         url = f"{self.base}/{path}"
@@ -150,6 +165,12 @@ def not_begun(error: DuijieError) -> Outcome:
 
 def _is_error(said: Any) -> bool:
     return isinstance(said, dict) and isinstance(said.get("code"), str)
+
+
+def _answer(fetched: requests.Response) -> Answer:
+    lengths = (fetched.headers.get(name, "") for name in ("X-WP-Total", "X-WP-TotalPages"))
+    total, pages = (int(text) if text.isdigit() else -1 for text in lengths)
+    return Answer(read_json(fetched), total, pages)
 
 
 def _counted(answer: Answer, where: str) -> Answer:

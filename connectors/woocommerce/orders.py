@@ -62,8 +62,10 @@ class OrderStream:
         for answer in forward(self._client, "orders", self._workers, **changed(window), _fields=ORDER_FIELDS):
             yield Page(self._of_shop(answer.rows), total=answer.total)
 
-    def _of_shop(self, rows: Sequence[Record]) -> list[Record]:
-        return [{**row, "shop": self._shop} for row in rows]
+    def _of_shop(self, rows: list[Record]) -> list[Record]:
+        for row in rows:
+            row["shop"] = self._shop
+        return rows
 
 
 class RefundStream:

@@ -37,12 +37,13 @@ def ahead(call: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[
 
 
 def forward(client: Client, path: str, workers: int, **asked: Any) -> Iterator[Answer]:
-    """Every page in order, so many at a time; `total` tells whether the list held still."""
+    """Every page in order, so many on their way at a time; `total` tells whether the list held still."""
     first = client.page(path, per_page=PAGE_SIZE, page=1, **asked)
     yield first
     if first.pages > 1:
         pages = range(2, first.pages + 1)
-        yield from ahead(lambda page: client.page(path, per_page=PAGE_SIZE, page=page, **asked), pages, workers)
+        for page in ahead(lambda page: client.later(path, per_page=PAGE_SIZE, page=page, **asked), pages, workers):
+            yield page()
 
 
 def backward(client: Client, path: str, **asked: Any) -> Iterator[Answer]:

@@ -247,6 +247,17 @@ def test_every_page_tells_how_long_the_list_was(
     assert {page.total for page in pages} == {249}
 
 
+def test_a_page_that_is_no_list_is_read_again_wherever_it_stands(
+    sandbox: WooCommerceSandbox, connect: Callable[..., WooCommerce]
+) -> None:
+    sandbox.seed(seed(orders=450))
+    connector = connect()
+    for page in ("page=1&", "page=3&", "page=5&"):
+        fault(sandbox, kind="malformed", match=page, count=1)
+        assert len({row["id"] for row in records(connector, "order")}) == 450
+        assert sandbox.faults[0].fired == 1
+
+
 def test_addresses_phones_and_mails_are_not_asked_for(connect: Callable[..., WooCommerce]) -> None:
     found = records(connect(), "order")
     assert "13800000000" not in str(found)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import requests
 import urllib3
@@ -15,16 +16,17 @@ import urllib3
 from benchmarks.mapping.memory import peak
 
 THREADS = 16
-Fetch = Callable[[str], int]
+Fetch = Callable[[str], list[Any]]
 
 
 def by_requests() -> Fetch:
     """A session a thread."""
     here = threading.local()
 
-    def fetch(url: str) -> int:
+    def fetch(url: str) -> list[Any]:
         session = here.__dict__.setdefault("session", requests.Session())
-        return len(session.get(url).json())
+        rows: list[Any] = session.get(url).json()
+        return rows
 
     return fetch
 
@@ -32,7 +34,12 @@ def by_requests() -> Fetch:
 def by_urllib3() -> Fetch:
     """One pool for all."""
     pool = urllib3.PoolManager(maxsize=THREADS)
-    return lambda url: len(json.loads(pool.request("GET", url).data))
+
+    def fetch(url: str) -> list[Any]:
+        rows: list[Any] = json.loads(pool.request("GET", url).data)
+        return rows
+
+    return fetch
 
 
 PEERS: Mapping[str, Callable[[], Fetch]] = {"requests": by_requests, "urllib3": by_urllib3}
@@ -43,7 +50,9 @@ def pull(peer: str, url: str, pages: int) -> dict[str, float]:
     fetch = PEERS[peer]()
     began, worked = time.perf_counter(), time.process_time()
     with ThreadPoolExecutor(THREADS) as pool:
-        orders = sum(pool.map(fetch, [f"{url}/orders?per_page=100&page={page}" for page in range(1, pages + 1)]))
+        orders = sum(
+            map(len, pool.map(fetch, [f"{url}/orders?per_page=100&page={page}" for page in range(1, pages + 1)]))
+        )
     took, cpu = time.perf_counter() - began, time.process_time() - worked
     return {"seconds": took, "cpu": cpu, "orders": orders, "peak_mb": peak() / 1024}
 

@@ -120,6 +120,7 @@ def figures(taken: Mapping[str, Sequence[Figures]]) -> dict[str, Any]:
         "rps_1": round(one),
         "rps_16": round(ours),
         "cpu_us_per_order": round(cpu(taken["duijie"]), 1),
+        "cpu_us_best_round": round(min(cpu([row]) for row in taken["duijie"]), 1),
         "handling_us_per_order": round(cpu(taken["handling"]), 1),
         "memory_growth": round(peak(taken["duijie"]) / peak(taken["few"]), 2),
         "best_peer": best,

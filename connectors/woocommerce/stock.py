@@ -6,6 +6,7 @@ call, each row answered by itself. A payload is {"sku", "quantity", "item" (opti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
@@ -19,6 +20,7 @@ from duijie.connect.protocol import Done, Figures, Found, Outcome, Refused, Safe
 from duijie.connect.retry import outcome_of, side_by_side
 
 A_CALL = 100
+ADDRESS = re.compile(r"(?:[0-9]{1,19}:)?[0-9]{1,19}")
 NO_SUCH_SKU = Refused(
     "woocommerce:no-such-sku",
     "店铺中没有该 SKU, 请在店铺商品或规格上补填 SKU 后重放",
@@ -61,16 +63,17 @@ class ShopStockSink:
 
     def _items(self, payloads: Sequence[Record]) -> list[str | Outcome]:
         """The address of each payload, or why there is none."""
-        unplaced = [str(payload["sku"]) for payload in payloads if not payload.get("item")]
+        items = [str(payload.get("item") or "") for payload in payloads]
+        unplaced = [str(payload["sku"]) for payload, item in zip(payloads, items, strict=True) if not _is_address(item)]
+        why: Outcome = NO_SUCH_SKU
         try:
             rows = self._catalogue.by_sku(unplaced, STOCK_FIELDS)
         except DuijieError as error:
             rows, why = {}, not_begun(error)
-        else:
-            why = NO_SUCH_SKU
+        found = {sku: item_of(row) for sku, row in rows.items()}
         return [
-            str(payload["item"]) if payload.get("item") else item_of(rows[sku]) if sku in rows else why
-            for payload, sku in ((payload, str(payload["sku"])) for payload in payloads)
+            item if _is_address(item) else found.get(str(payload["sku"]), why)
+            for payload, item in zip(payloads, items, strict=True)
         ]
 
     def _call(self, path: str, places: Mapping[int, int], payloads: Sequence[Record]) -> dict[int, Outcome]:
@@ -94,7 +97,7 @@ def figures_of(row: Record) -> Figures:
 
 
 def _calls(items: Sequence[str | Outcome]) -> Iterator[tuple[str, dict[int, int]]]:
-    """Path and rows of each call: products together, variations by their product, a product once in a call."""
+    """Path and rows of each call: products together, variations by their product."""
     groups: dict[str, dict[int, int]] = {}
     for at, item in enumerate(items):
         if isinstance(item, str):
@@ -104,6 +107,10 @@ def _calls(items: Sequence[str | Outcome]) -> Iterator[tuple[str, dict[int, int]
     for path, places in groups.items():
         for some in portions(list(places.items()), A_CALL):
             yield path, dict(some)
+
+
+def _is_address(item: str) -> bool:
+    return ADDRESS.fullmatch(item) is not None
 
 
 def _own(row: Record | None, sku: str) -> Outcome:

@@ -395,6 +395,14 @@ def test_more_than_a_hundred_figures_are_parted_and_one_that_is_wrong_hurts_no_o
     assert held(sandbox, "C249")["stock_quantity"] == 249
 
 
+def test_an_item_that_is_no_address_is_looked_up_by_its_sku(
+    sandbox: WooCommerceSandbox, connect: Callable[..., WooCommerce]
+) -> None:
+    (outcome,) = connect().sinks["shop_stock"].write([{"sku": "B红", "item": "x:21", "quantity": 4}])
+    assert isinstance(outcome, Done)
+    assert held(sandbox, "B红")["stock_quantity"] == 4
+
+
 def test_a_variation_is_no_product_to_the_site(
     sandbox: WooCommerceSandbox, connect: Callable[..., WooCommerce]
 ) -> None:

@@ -5,15 +5,16 @@ sizes, kinds of fields, unique SKUs, batches of 100, errors as WordPress words t
 caller may rely on, beside sandbox/woocommerce_rules.py and sandbox/woocommerce_records.py:
 
 - The site's own zone is Asia/Shanghai. Over HTTP only OAuth lets a call in, under TLS Basic as well.
-- GET of orders, products, their variations, refunds and notes; PUT of orders, products and variations; POST of
-  products, refunds, notes and of the batches of products and variations. Orders are made by a seed.
+- GET of orders, products, their variations, refunds, notes and fulfilments; PUT of orders, products and variations;
+  POST of products, refunds, notes, fulfilments and of the batches of products and variations. Orders are made by a
+  seed.
 - `POST /_admin/push` (sandbox/push.py) delivers webhooks: `items` are `{"topic": "order.updated", "id": 7}`; a topic
   `….deleted` carries the id alone; `{"ping": true}` is the unsigned one that a site sends when a webhook is saved.
 
 Seed::
 
     {"keys":     {"ck_…": {"secret": "cs_…", "permissions": "read_write"}},
-     "webhook_secret": "…",
+     "webhook_secret": "…",  "fulfillments": true,      the feature of that name is switched on
      "orders":   [{"id": 1, "status": "processing", "date_modified_gmt": "2026-11-11T04:00:00", …,
                    "refund_records": [{"id": 2, "amount": "7.00", "line_items": […]}]}],
      "products": [{"id": 10, "sku": "A1", "name": "…", "regular_price": "7.00", "manage_stock": true, …,
@@ -43,6 +44,7 @@ from sandbox.woocommerce_records import Records, Row
 from sandbox.woocommerce_rules import Refusal
 
 API = "/wp-json/wc/v3"
+NO_ROUTE = Refusal(404, "rest_no_route", "No route was found matching the URL and request method.")
 METHODS = ("GET", "POST", "PUT", "DELETE")
 Answering = Callable[[Request, Mapping[str, str], Any], Response]
 
@@ -68,6 +70,8 @@ class WooCommerceSandbox(Sandbox):
             ("POST", "/orders/{id:int}/refunds", self._add_refund),
             ("GET", "/orders/{id:int}/notes", self._notes),
             ("POST", "/orders/{id:int}/notes", self._add_note),
+            ("GET", "/orders/{id:int}/fulfillments", self._fulfillments),
+            ("POST", "/orders/{id:int}/fulfillments", self._add_fulfillment),
             ("GET", "/products", self._products),
             ("POST", "/products", self._add_product),
             ("POST", "/products/batch", self._batch),
@@ -94,6 +98,8 @@ class WooCommerceSandbox(Sandbox):
         self.store.put_many("key", data.get("keys", {}))
         if "webhook_secret" in data:
             self.store.put("config", "webhook", {"secret": data["webhook_secret"]})
+        if data.get("fulfillments"):
+            self.store.put("config", "fulfillments", {"is_enabled": True})
         self._records.seed(data, self.now())
 
     def pack(self, url: str, item: Any, _: timedelta) -> Parcel:
@@ -194,6 +200,21 @@ class WooCommerceSandbox(Sandbox):
             _without(self._records.add_note(request.path_params["id"], body, self.now()), "order_id"), 201
         )
 
+    def _fulfillments(self, request: Request, given: Mapping[str, str], _: Any) -> Response:
+        self._check_feature()
+        return json_response(rules.fields(self._records.fulfillments(request.path_params["id"]), given))
+
+    def _add_fulfillment(self, request: Request, given: Mapping[str, str], body: Any) -> Response:
+        self._check_feature()
+        is_notified = given.get("notify_customer") == "true"
+        made = self._records.add_fulfillment(request.path_params["id"], body, is_notified, self.now())
+        return json_response(made, 201)
+
+    def _check_feature(self) -> None:
+        """Sites have fulfilments only where they switched them on. Raises Refusal."""
+        if self.store.get("config", "fulfillments") is None:
+            raise NO_ROUTE
+
     def _products(self, _: Request, given: Mapping[str, str], __: Any) -> Response:
         rows = self._records.by_sku(given["sku"]) if given.get("sku") else self._records.products()
         return _listed(rows, given)
@@ -268,8 +289,7 @@ def _body(request: Request, raw: bytes) -> Any:
 
 
 async def _no_route(_: Request) -> Response:
-    refusal = Refusal(404, "rest_no_route", "No route was found matching the URL and request method.")
-    return json_response(refusal.body(), 404)
+    return json_response(NO_ROUTE.body(), 404)
 
 
 SANDBOX = WooCommerceSandbox

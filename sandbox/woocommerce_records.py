@@ -142,6 +142,26 @@ class Records:
         self._put("order", {**changed, "status": "refunded"} if whole else changed)
         return row
 
+    def fulfillments(self, number: int) -> list[Row]:
+        """Of one order. Raises Refusal where there is none."""
+        if self._store.get("order", str(number)) is None:
+            raise Refusal(404, "woocommerce_rest_order_invalid_id", "Invalid order ID.")
+        return [row for row in self._store.all("fulfillment") if row["entity_id"] == str(number)]
+
+    def add_fulfillment(self, number: int, body: Row, is_notified: bool, now: datetime) -> Row:
+        """A record of a parcel; a second one of the same waybill is taken."""
+        self.fulfillments(number)
+        items = next((row["value"] for row in body.get("meta_data", []) if row.get("key") == "_items"), None)
+        if not isinstance(items, list) or not items or not all(_is_item(item) for item in items):
+            raise Refusal(400, "0", "The fulfillment should contain at least one item.")
+        head = {"id": self._next(), "entity_type": "WC_Order", "entity_id": str(number)}
+        state = {"status": body.get("status", "unfulfilled"), "is_fulfilled": bool(body.get("is_fulfilled"))}
+        meta = [{"id": self._next(), "key": row["key"], "value": row["value"]} for row in body["meta_data"]]
+        if is_notified and state["is_fulfilled"]:
+            self._put("mail", {"id": self._next(), "order_id": number})
+        dates = {"date_updated": f"{now:%Y-%m-%dT%H:%M:%SZ}", "date_deleted": None}
+        return self._put("fulfillment", {**head, **state, **dates, "meta_data": meta})
+
     def add_product(self, body: Row, now: datetime) -> Row:
         """A new one."""
         check_body(body, PRODUCT_STATUSES)
@@ -214,6 +234,10 @@ def _refunded(given: Row, number: int, order: Row) -> Row:
     total = f"-{_amount(given.get('refund_total', '0')):.2f}"
     own = {"id": number, "quantity": -int(given.get("quantity", 0)), "subtotal": total, "total": total}
     return {**line, **own, "subtotal_tax": "0.00", "total_tax": "0.00", "meta_data": meta}
+
+
+def _is_item(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("item_id"), int) and item.get("qty", 0) > 0
 
 
 def _amount(text: Any) -> Decimal:

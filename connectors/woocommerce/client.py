@@ -91,10 +91,10 @@ class Client:
 
         return parsed
 
-    def write(self, method: str, path: str, body: Record) -> Record:
+    def write(self, method: str, path: str, body: Record, **parameters: str) -> Record:
         """Write once. An error that leaves open whether it was done is an AnswerLost."""
         try:
-            answer = self._call(method, path, {}, codec.encode_ordered(body))
+            answer = self._call(method, path, parameters, codec.encode_ordered(body))
         except VendorBusy as error:
             raise ERRORS.error("outcome-unknown", error.en, where=error.where) from error
         record = read_json(answer)
@@ -164,7 +164,7 @@ def not_begun(error: DuijieError) -> Outcome:
 
 
 def _is_error(said: Any) -> bool:
-    return isinstance(said, dict) and isinstance(said.get("code"), str)
+    return isinstance(said, dict) and "message" in said and isinstance(said.get("code"), str | int)
 
 
 def _answer(fetched: requests.Response) -> Answer:

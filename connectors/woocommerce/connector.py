@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from connectors.woocommerce.catalogue import PRODUCT_FIELDS, STOCK_FIELDS, Catalogue, CatalogueStream
 from connectors.woocommerce.client import Client
+from connectors.woocommerce.fulfillments import FulfillmentSink
 from connectors.woocommerce.orders import OrderStream, RefundStream
 from connectors.woocommerce.products import ProductSink
 from connectors.woocommerce.shipments import NOTES, ShipmentSink
@@ -17,6 +18,10 @@ from duijie.connect.services import Services
 
 WORKERS = 4
 MOST_WORKERS = 32
+SHIPMENTS: Mapping[str, type[ShipmentSink] | type[FulfillmentSink]] = {
+    "order": ShipmentSink,
+    "fulfillments": FulfillmentSink,
+}
 
 
 class WooCommerce:
@@ -26,7 +31,8 @@ class WooCommerce:
         self._client = Client(connection, services)
         self._shop = str(connection.extra.get("shop") or connection.conn_id)
         self._workers = workers_of(connection)
-        self._note = note_of(connection)
+        self._note = chosen(connection, "shipment_note", ("", *NOTES))
+        self._shipments = SHIPMENTS[chosen(connection, "shipments", tuple(SHIPMENTS))]
         self._catalogue = Catalogue(self._client, self._workers)
 
     @property
@@ -45,7 +51,7 @@ class WooCommerce:
         return {
             "shop_stock": ShopStockSink(self._client, self._catalogue, self._workers),
             "product": ProductSink(self._client, self._catalogue, self._workers),
-            "shipment": ShipmentSink(self._client, self._note),
+            "shipment": self._shipments(self._client, self._note),
         }
 
     def check(self) -> list[tuple[str, str]]:
@@ -66,13 +72,14 @@ def workers_of(connection: Connection) -> int:
     return int(given)
 
 
-def note_of(connection: Connection) -> str:
-    """Whether shipping leaves a note, and who may read it. Raises ConfigError."""
-    given = str(connection.extra.get("shipment_note") or "")
-    if given and given not in NOTES:
+def chosen(connection: Connection, name: str, known: tuple[str, ...]) -> str:
+    """A setting that has only these values; the first where it is not given. Raises ConfigError."""
+    given = str(connection.extra.get(name) or known[0])
+    if given not in known:
+        words = [word for word in known if word]
         raise ConfigError(
-            f"连接 {connection.conn_id} 的 shipment_note 无效, 请填 {' 或 '.join(NOTES)}, 不需要备注则留空",
-            en=f"connection {connection.conn_id}: shipment_note must be one of {', '.join(NOTES)}, or empty",
-            where=f"{connection.conn_id}.shipment_note",
+            f"连接 {connection.conn_id} 的 {name} 无效, 请填 {' 或 '.join(words)}, 或留空",
+            en=f"connection {connection.conn_id}: {name} must be one of {', '.join(words)}, or empty",
+            where=f"{connection.conn_id}.{name}",
         )
     return given

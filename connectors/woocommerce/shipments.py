@@ -1,8 +1,8 @@
 """Tells the shop that a parcel is under way.
 
-WooCommerce's own REST API has no shipments (docs of wc/v3: orders, order notes; carriers and waybills belong to plugins
-with interfaces of their own). What it does have is used: the parcel becomes a meta field of the order, one per waybill,
-the order is set to completed when everything is shipped, and where the connection says so a note tells the buyer.
+The orders of every version can carry it (WooCommerce REST API docs, "Orders", "Order notes"): the parcel becomes a meta
+field of the order, one per waybill, the order is set to completed when everything is shipped, and where the connection
+says so a note tells the buyer. Sites that keep fulfilment records take `connectors.woocommerce.fulfillments` instead.
 
 A payload is {"order_no", "carrier", "waybill", "shipped_at" (optional), "lines": [{"oid", "qty"}] (optional)}. Setting
 the same meta field and status again changes nothing; the shop itself would complete a cancelled order, so its status is
@@ -49,7 +49,7 @@ class ShipmentSink:
 
     def figures_of(self, payload: Record) -> Figures:
         """How many pieces are in the parcel, where it says."""
-        return _pieces(payload)
+        return pieces(payload)
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
         """Parcels that stand in their orders; one that should have completed its order and did not is not there yet."""
@@ -60,7 +60,7 @@ class ShipmentSink:
             number, _, waybill = key.partition(":")
             parcels = parcels_of(orders.get(number, {}))
             if waybill in parcels and not is_behind(orders[number]):
-                found[key] = Found(number, key, _pieces(parcels[waybill]), parcels[waybill])
+                found[key] = Found(number, key, pieces(parcels[waybill]), parcels[waybill])
         return found
 
     def write(self, payloads: Sequence[Record]) -> list[Outcome]:
@@ -75,7 +75,7 @@ class ShipmentSink:
         except DuijieError as error:
             return not_begun(error)
         if order["status"] not in SHIPPABLE:
-            return _not_shippable(order)
+            return not_shippable(order)
         for body in note:
             told = self._client.retrier.outcome(partial(self._send, "POST", f"{path}/notes", body))
             if not isinstance(told, Done):
@@ -106,7 +106,7 @@ class ShipmentSink:
 def parcels_of(order: Record) -> dict[str, Record]:
     """Our parcels in an order's meta data by waybill."""
     rows = [row for row in order.get("meta_data") or [] if str(row.get("key")).startswith(PREFIX)]
-    return {row["key"].removeprefix(PREFIX): _parcel(row.get("value")) for row in rows}
+    return {row["key"].removeprefix(PREFIX): parcel_of(row.get("value")) for row in rows}
 
 
 def is_behind(order: Record) -> bool:
@@ -133,12 +133,13 @@ def _is_all(order: Record, parcels: Mapping[str, Record]) -> bool:
     )
 
 
-def _pieces(parcel: Record) -> Figures:
+def pieces(parcel: Record) -> Figures:
+    """How many are in a parcel that names its lines."""
     lines = parcel.get("lines")
     return {"qty": sum((Decimal(line["qty"]) for line in lines), Decimal(0))} if lines else {}
 
 
-def _parcel(value: Any) -> Record:
+def parcel_of(value: Any) -> Record:
     """What we wrote; a value that somebody changed counts as a parcel of nothing."""
     try:
         parcel = codec.decode(str(value))
@@ -152,7 +153,8 @@ def _receipt(order: Record) -> Record:
     return {"id": order["id"], "status": order["status"], "parcels": parcels_of(order)}
 
 
-def _not_shippable(order: Record) -> Refused:
+def not_shippable(order: Record) -> Refused:
+    """Why an order in this state is left alone."""
     return Refused(
         "woocommerce:not-shippable",
         f"订单 {order['id']} 的状态为 {order['status']}, 不能发货; 请在店铺核对该订单, 已取消或退款的不要发出",

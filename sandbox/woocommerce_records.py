@@ -15,14 +15,14 @@ from sandbox.store import Store
 from sandbox.woocommerce_rules import ORDER_STATUSES, PRODUCT_STATUSES, Refusal, check_body, invalid, stamps
 
 Row = dict[str, Any]
-MEMORIES: Mapping[str, Any] = {"billing": {"first_name": "测试", "last_name": "买家", "phone": "13800000000"}}
+BUYER: Mapping[str, Any] = {"billing": {"first_name": "测试", "last_name": "买家", "phone": "13800000000"}}
 ORDER: Row = {
     "id": 0, "parent_id": 0, "number": "", "order_key": "", "created_via": "checkout", "version": "9.8.0",
     "status": "processing", "currency": "CNY", "discount_total": "0.00", "discount_tax": "0.00",
     "shipping_total": "0.00", "shipping_tax": "0.00", "cart_tax": "0.00", "total": "0.00", "total_tax": "0.00",
     "prices_include_tax": False, "customer_id": 0, "customer_note": "", "shipping": {}, "payment_method": "bacs",
     "payment_method_title": "", "transaction_id": "", "meta_data": [], "line_items": [], "tax_lines": [],
-    "shipping_lines": [], "fee_lines": [], "coupon_lines": [], "refunds": [], **MEMORIES,
+    "shipping_lines": [], "fee_lines": [], "coupon_lines": [], "refunds": [], **BUYER,
 }  # fmt: skip
 PRODUCT: Row = {
     "id": 0, "name": "", "type": "simple", "status": "publish", "sku": "", "global_unique_id": "", "price": "",

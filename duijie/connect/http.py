@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -38,6 +39,11 @@ CHUNK = 65536
 TOO_MANY = 429
 LONGEST_REST = 86400.0
 logging.getLogger("urllib3.connectionpool").addFilter(WithoutQueries())
+UNRESERVED = "2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE]"  # as %XX requests would write it as itself
+PLAIN = re.compile(
+    rf"(?!.*/\.)https?://[a-z0-9][a-z0-9.-]*(?::[0-9]+)?/(?:[\w.~!$&'()*+,;=:@/?-]|%(?!{UNRESERVED})[0-9A-F]{{2}})*",
+    re.ASCII,
+)
 
 
 class Http:
@@ -52,6 +58,7 @@ class Http:
         adapter = HTTPAdapter(pool_connections=4, pool_maxsize=POOL, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
+        self._defaults = dict(self._session.headers)
 
     def send(
         self,
@@ -67,15 +74,14 @@ class Http:
         Raises NotSent, RateLimited, AnswerLost, VendorRejected (other 4xx) or ConfigError (a URL that is none).
         """
         self._budget.take()
-        leave.ask(urlsplit(url).netloc)
+        parts = urlsplit(url)
+        leave.ask(parts.netloc)
         try:
-            response = self._session.request(
-                method,
-                url,
-                data=body,
-                headers=dict(headers or {}),
+            response = self._session.send(
+                self._prepared(method, url, body, dict(headers or {})),
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
-                proxies=_proxies(urlsplit(url)._replace(path="", query="", fragment="").geturl()),
+                verify=self._session.verify,
+                proxies=_proxies(f"{parts.scheme}://{parts.netloc}"),
                 stream=True,
             )
             _read(response)
@@ -92,6 +98,18 @@ class Http:
             raise self._lost(url, error) from None
         clocks.hear(response.headers.get("Date"))
         return response if response.status_code in answers else _checked(response)
+
+    def _prepared(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> requests.PreparedRequest:
+        """The request as `requests` prepares it, without taking an address apart that it would leave as it is."""
+        if self._session.cookies or not PLAIN.fullmatch(url):
+            return self._session.prepare_request(requests.Request(method, url, headers=headers, data=body))
+        made = requests.PreparedRequest()
+        made.prepare_method(method)
+        made.prepare_headers({**self._defaults, **headers})
+        made.prepare_cookies({})
+        made.prepare_content_length(body or None)
+        made.url, made.body = url, body or None
+        return made
 
     @staticmethod
     def _not_sent(url: str, error: Exception) -> NotSent:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import requests
 
 from duijie.connect import retry
-from duijie.connect.errors import AnswerLost, NotSent, RateLimited, TokenExpired, VendorRejected
+from duijie.connect.errors import AnswerLost, ConfigError, NotSent, RateLimited, TokenExpired, VendorRejected
 from duijie.connect.http import Http, _seconds, read_json
 from duijie.connect.protocol import Done, Incident, Later, Refused, Unknown
 from duijie.connect.retry import Retrier, side_by_side
@@ -24,10 +25,14 @@ from sandbox.serve import free_ports
 
 class Server(BaseHTTPRequestHandler):
     hits: ClassVar[Counter[str]] = Counter()
+    seen: ClassVar[list[dict[str, str]]] = []
 
     def do_POST(self) -> None:
         type(self).hits[self.path] += 1
-        if self.path == "/busy" and self.hits[self.path] < 3:
+        self.server.seen.append(dict(self.headers.items()))  # type: ignore[attr-defined]
+        if self.path == "/moved":
+            self._answer(302, b"", {"Location": "/ok", "Set-Cookie": "stuck=7"})
+        elif self.path == "/busy" and self.hits[self.path] < 3:
             self._answer(429, b"", {"Retry-After": "0"})
         elif self.path == "/cut":
             self._answer(200, b"{", {"Content-Length": "100"})
@@ -39,6 +44,8 @@ class Server(BaseHTTPRequestHandler):
             self._answer(403, b"no")
         else:
             self._answer(200, b'{"amount": 0.10, "id": 9007199254740993}')
+
+    do_GET = do_POST
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
@@ -58,6 +65,7 @@ class Server(BaseHTTPRequestHandler):
 def url() -> Iterator[str]:
     Server.hits = Counter()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    server.seen = Server.seen = []  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -93,6 +101,43 @@ def test_numbers_arrive_exact(http: Http, url: str) -> None:
 def test_each_failure_says_whether_it_was_carried_out(http: Http, url: str, path: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         http.send("POST", url + path)
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body", "headers"),
+    [
+        ("GET", "http://a.example/x?y=1&z=%E4%B8%AD+%2F", None, {}),
+        ("post", "http://a.example:8080/x", b"{}", {"Content-Type": "application/json"}),
+        ("POST", "https://a.example/", None, {"User-Agent": "d", "accept": "a/b"}),
+        ("PUT", "http://a.example/a%2Fb", b"", {}),
+        ("DELETE", "http://127.0.0.1/a", None, {}),
+        ("GET", "http://a.example/a?x[]=1", None, {}),
+        ("GET", "http://a.example/%7Ea%2d/../b/./c", None, {}),
+        ("GET", "HTTP://A.example", None, {}),
+        ("GET", "http://user:word@a.example/", None, {}),
+        ("GET", "http://商店.example/订单#1", None, {}),
+    ],
+)
+def test_what_leaves_is_what_requests_would_send(
+    http: Http, method: str, url: str, body: bytes | None, headers: dict[str, str]
+) -> None:
+    own = http._prepared(method, url, body, headers)
+    wanted = http._session.prepare_request(requests.Request(method, url, headers=headers, data=body))
+    assert (own.method, own.url, own.body, own.hooks) == (wanted.method, wanted.url, wanted.body, wanted.hooks)
+    assert dict(own.headers) == dict(wanted.headers)
+
+
+@pytest.mark.parametrize("url", ["a.example/x", "http://", "http://*.example/", "http://a b/"])
+def test_an_address_that_is_none_is_a_fault_of_the_settings(http: Http, url: str) -> None:
+    with pytest.raises(ConfigError):
+        http.send("GET", url)
+
+
+def test_a_redirect_is_followed_and_a_cookie_is_kept(http: Http, url: str) -> None:
+    answer = http.send("GET", f"{url}/moved")
+    assert (answer.url, [one.status_code for one in answer.history]) == (f"{url}/ok", [302])
+    http.send("POST", f"{url}/ok", body=b"{}")
+    assert [one.get("Cookie") for one in Server.seen] == [None, "stuck=7", "stuck=7"]
 
 
 def test_an_answer_that_is_not_json_leaves_the_outcome_unknown(http: Http, url: str) -> None:

@@ -9,6 +9,7 @@ from tests.contract.sites import SITES
 OF_THEIR_OWN = {
     "folder",
     "webhook",
+    "sqldb",
     "tryton",
 }  # streams that settings name; a real server, which takes no faults to order
 

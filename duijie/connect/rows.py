@@ -121,23 +121,30 @@ def bad_row(place: str, row: int | str, reason: str, values: Any, known: Mapping
 def gathered(records: Iterable[Record], columns: Sequence[str], name: str) -> Iterator[Record]:
     """One record for each run of rows with one key: what they have alike, and the rows themselves under `name`.
 
-    Rows that could not be read pass as they are.
+    A document with a row that could not be read is told whole; such a row without a key passes as it is.
     """
     group: list[Record] = []
     for record in records:
-        if UNREAD in record:
+        key = key_of(record, columns)
+        if UNREAD in record and not key:
             yield record
             continue
-        if group and key_of(group[0], columns) != key_of(record, columns):
-            yield _document(group, name)
+        if group and key_of(group[0], columns) != key:
+            yield _document(group, columns, name)
             group = []
         group.append(record)
     if group:
-        yield _document(group, name)
+        yield _document(group, columns, name)
 
 
-def _document(group: Sequence[Record], name: str) -> Record:
+def _document(group: Sequence[Record], columns: Sequence[str], name: str) -> Record:
     first = group[0]
+    faults = [one for one in group if UNREAD in one]
+    if faults:
+        said = "; ".join(str(one[UNREAD]) for one in faults)
+        known = {field: faults[0][field] for field in (*columns, JOINED) if field in faults[0]}
+        why = f"单据 {key_of(first, columns)} 共 {len(group)} 行, 因其中有误整张未取: {said}"
+        return {**unread(str(faults[0]["_file"]), why, "\n".join(str(one["_text"]) for one in faults)[:SHOWN]), **known}
     alike = {field: value for field, value in first.items() if all(one.get(field) == value for one in group)}
     return {**alike, name: list(group)}
 

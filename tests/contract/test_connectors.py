@@ -10,6 +10,7 @@ OF_THEIR_OWN = {
     "folder",
     "webhook",
     "sqldb",
+    "legacyfile",
     "tryton",
 }  # streams that settings name; a real server, which takes no faults to order
 

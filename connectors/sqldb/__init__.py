@@ -19,7 +19,9 @@ SPEC = Spec(
         Setting("host", "地址", target="host", required=False, help="端口填在连接的 port; sqlite 不填"),
         Setting("login", "用户名", target="login", required=False, help="请用只读用户 (SQL Server: db_datareader)"),
         Setting("password", "密码", target="password", secret=True, required=False),
-        Setting("database", "数据库", help="名称; sqlite 为文件路径"),
+        Setting(
+            "database", "数据库", required=False, help="名称; sqlite 为文件路径; oracle 可改用 options 的 service_name"
+        ),
         Setting("options", "驱动选项", required=False, help='{"charset": "utf8", "tds_version": "7.0"}'),
         Setting("zone", "时区", required=False, default="Asia/Shanghai", help="modified 列的时间所在时区"),
         Setting("streams", "数据流", required=False, help=EXAMPLE),

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ from duijie.connect.errors import ConfigError
 
 JET3, JET4_PAGE, JET3_PAGE = 0, 4096, 2048
 VERSION_AT = 0x14
+REPAIR = "请在 Access 中压缩修复后重新放入"
 DAY, MOMENT = "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"
 _COLUMN = re.compile(r"^\t\[(.*)\]\t+(\w[\w ]*)", re.MULTILINE)
 _GUID = re.compile(rb"\{[0-9A-Fa-f-]{36}\}")
@@ -47,13 +49,21 @@ class Access:
         """Every row as the program prints it."""
         command = [_program("mdb-json"), "-D", DAY, "-T", MOMENT, "--", str(self._path), self._table]
         environ = {**os.environ, "MDB_JET3_CHARSET": self.encoding or "cp936"}
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ) as told:  # noqa: S603
-            assert told.stdout and told.stderr  # noqa: S101  they are pipes
-            for number, line in enumerate(told.stdout, 1):
-                yield self._row(number, line)
-            said = told.stderr.read().decode("utf-8", "replace").strip()
-        if told.returncode:
-            raise Unreadable(f"表 {self._table} 读到中途出错 ({said}), 请在 Access 中压缩修复后重新放入")
+        number = 0
+        with TemporaryFile() as errors:
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environ) as told:  # noqa: S603
+                for number, line in enumerate(told.stdout or (), 1):
+                    yield self._row(number, line)
+            errors.seek(0)
+            said = errors.read().decode("utf-8", "replace").strip()
+        if told.returncode or said:
+            raise Unreadable(f"表 {self._table} 读到中途出错 ({said or told.returncode}), {REPAIR}")
+        self._must_be_all(number)
+
+    def _must_be_all(self, read: int) -> None:
+        counted = int(_run("mdb-count", "--", str(self._path), self._table))
+        if read != counted:
+            raise Unreadable(f"表 {self._table} 自记 {counted} 行, 只读到 {read} 行, {REPAIR}")
 
     def _row(self, number: int, line: bytes) -> Row:
         try:

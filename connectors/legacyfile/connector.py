@@ -7,7 +7,7 @@ were met is kept in a temporary file, so that memory does not grow with a file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from pathlib import Path
@@ -61,7 +61,7 @@ class FileStream:
         if waiting:
             yield Page([], server_time=min(map(changed_at, waiting)))
         whole = [path for path in files if path not in waiting]
-        yield from in_pages(self._records(whole[::-1], window.keys), PAGE, Page)
+        yield from in_pages(self._records(whole[::-1], frozenset(window.keys)), PAGE, Page)
 
     def _is_unfinished(self, path: Path) -> bool:
         """Whether it changed a moment ago, or is not whole and may still become so."""
@@ -78,7 +78,7 @@ class FileStream:
             return False
         return False
 
-    def _records(self, files: Sequence[Path], wanted: Sequence[str]) -> Iterator[Record]:
+    def _records(self, files: Sequence[Path], wanted: Collection[str]) -> Iterator[Record]:
         """The newest file first, each key from the first file that has it; a key that a file has twice is told."""
         with Holders() as holders:
             for place, path in enumerate(files):

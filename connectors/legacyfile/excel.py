@@ -9,11 +9,13 @@ end when it was typed in, and is told instead of taken. Dates are days or moment
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile
 
 import openpyxl
@@ -27,6 +29,7 @@ from duijie.connect.rows import plain
 DIGITS = 15
 MOST = 10**DIGITS
 DAMAGED = "工作簿不完整或已损坏, 请重新导出"
+XLSX_FAULTS = (BadZipFile, zlib.error, ParseError, KeyError, ValueError, EOFError)
 XLS_FAULTS = (xlrd.XLRDError, CompDocError, struct.error, IndexError, AssertionError, UnicodeDecodeError)
 
 
@@ -60,6 +63,8 @@ def _xlsx_cells(path: Path, table: str) -> Iterator[list[Any]]:
         sheet.reset_dimensions()  # what other programs write there is often wrong
         for row in sheet.iter_rows():
             yield [_xlsx_value(cell) for cell in row]
+    except XLSX_FAULTS as error:
+        raise Unreadable(f"{DAMAGED} ({error})") from error
     finally:
         book.close()
 

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from connectors.legacyfile.table import Bad, Grid, Read, Row
+from connectors.legacyfile.table import Bad, Grid, Read, Row, Unreadable
 
 PIECE = 1 << 16
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -62,8 +62,14 @@ def _cells(path: Path, encoding: str, held: Read) -> Iterator[list[Any]]:
     csv.field_size_limit(LONGEST_CELL)
     delimiter = held.delimiter or _separator(path, encoding, max(held.header, 1))
     with path.open(encoding=encoding, errors="surrogateescape", newline="") as file:
-        for row in csv.reader(file, delimiter=delimiter):
-            yield [_cell(text) for text in row]
+        rows = csv.reader(file, delimiter=delimiter)
+        try:
+            for row in rows:
+                yield [_cell(text) for text in row]
+        except (csv.Error, UnicodeError) as error:
+            raise Unreadable(
+                f"第 {rows.line_num} 行起无法读取 ({error}): 引号不成对或编码不符, 请更正后重新放入"
+            ) from error
 
 
 def _separator(path: Path, encoding: str, header: int) -> str:

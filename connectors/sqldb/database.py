@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.pool import NullPool
 
+from duijie import codec
 from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError, DuijieError
 from duijie.connect.errortable import ErrorTable
@@ -136,6 +137,7 @@ def _url(connection: Connection) -> sa.URL:
 
 def _options(connection: Connection) -> dict[str, str]:
     given = connection.extra.get("options") or {}
+    given = codec.decode(given) if isinstance(given, str) else given
     options = {str(name): str(value) for name, value in given.items()} if isinstance(given, dict) else None
     if options is None or any(map(is_secret, options)):
         raise ConfigError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
+import zipfile
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -134,6 +135,17 @@ class TestCsv:
         assert "第 2 行 比表头多出 1 个值" in long["_unread"]
         assert "第 3 行 只有 1 个值, 应有 2 个" in short["_unread"]
         assert good == {"code": "C", "name": "3"}
+
+    def test_a_quote_that_is_never_closed_is_told(self, left: Left, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("connectors.legacyfile.text.LONGEST_CELL", 1000)
+        left.put("a.csv", 'code,name\nA,1\nB,"' + "x\n" * 2000)
+        good, told = left.read("a.csv")
+        assert good == {"code": "A", "name": "1"}
+        assert "引号不成对" in told["_unread"]
+
+    def test_a_text_that_is_cut_off_in_a_character_is_told(self, left: Left) -> None:
+        left.put("a.csv", "code,name\nA,甲\n".encode("utf-16")[:-1])
+        assert unread(left.read("a.csv"))
 
     def test_where_the_rows_stand_is_a_matter_of_settings(self, left: Left) -> None:
         left.put("a.csv", "商品一览表\n,,\n编码,名称,名称\n(必填),,\nA,甲,乙\n\n合计,,9\n")
@@ -325,6 +337,18 @@ class TestExcel:
 
 
 class TestExcelErrors:
+    def test_a_sheet_that_is_damaged_inside_is_told(self, left: Left) -> None:
+        path = write_xlsx(left.folder / "a.xlsx", [["code"], ["A"], ["B"]])
+        with zipfile.ZipFile(path) as book:
+            parts = {name: book.read(name) for name in book.namelist()}
+        parts["xl/worksheets/sheet1.xml"] = parts["xl/worksheets/sheet1.xml"].replace(b"</sheetData>", b"<row")
+        with zipfile.ZipFile(path, "w") as book:
+            for name, data in parts.items():
+                book.writestr(name, data)
+        *good, told = left.read("a.xlsx")
+        assert good == [{"code": "A"}, {"code": "B"}]
+        assert "已损坏" in told["_unread"]
+
     def test_a_failed_formula_of_an_xlsx_is_told(self, left: Left) -> None:
         write_xlsx(left.folder / "a.xlsx", [["code", "price"], ["A", "#N/A"]])
         assert unread(left.read("a.xlsx")) == ["第 2 行 列 price: 公式错误 #N/A"]

@@ -1,13 +1,14 @@
-"""旧系统数据库: tables are read exactly, whole and never written; on a real PostgreSQL and on SQLite."""
+"""旧系统数据库: tables are read exactly, whole and never written; on a real PostgreSQL, MariaDB and SQLite."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -25,6 +26,7 @@ from duijie.connect.services import Services, file_tokens
 from duijie.engine import Engine
 from duijie.flow import load_flow
 from duijie.journal import Journal, documents
+from tests.servers import MariaDb, Missing
 
 EVER = Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 LOCAL = datetime(2026, 11, 1)  # noqa: DTZ001  as a database without zones keeps it
@@ -73,9 +75,26 @@ def real(postgres_database: str) -> Old:
     return Old(url, system="postgresql", database=postgres_database.rsplit("/", 1)[1])
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[MariaDb]:
+    try:
+        with MariaDb() as server:
+            yield server
+    except Missing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def maria(mariadb: MariaDb) -> Old:
+    """A database whose texts are GBK, as those of old Chinese programs are."""
+    name, url = f"t{uuid4().hex[:12]}", f"mysql+pymysql://root@127.0.0.1:{mariadb.port}"
+    Old(url, system="mysql").run(f"CREATE DATABASE {name} CHARACTER SET gbk")
+    return Old(f"{url}/{name}?charset=gbk", system="mysql", database=name, options={"charset": "gbk"})
+
+
+@pytest.fixture(params=["lite", "real", pytest.param("maria", marks=pytest.mark.slow)])
 def old(request: pytest.FixtureRequest) -> Old:
-    found: Old = request.getfixturevalue("lite" if request.param == "sqlite" else "real")
+    found: Old = request.getfixturevalue(request.param)
     return found
 
 

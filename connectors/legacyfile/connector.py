@@ -13,7 +13,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from connectors.legacyfile.kinds import kind_of, open_table
-from connectors.legacyfile.table import Opened, Read, Row, Unreadable, Unready
+from connectors.legacyfile.table import Opened, Read, Row, Unreadable, Unready, says
 from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.dropped import EVER, changed, changed_at
@@ -112,6 +112,9 @@ class FileStream:
             )
 
     def _is_left_out(self, row: Row) -> bool:
+        """Whether it is empty, as old programs leave rows behind, or of those that `skip` names."""
+        if not any(map(says, row.values.values())):
+            return True
         return any(str(row.values.get(name) or "").strip() in texts for name, texts in self.held.skip.items())
 
     def _record(self, path: Path, row: Row) -> Record:

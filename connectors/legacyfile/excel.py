@@ -53,7 +53,8 @@ def _xlsx(path: Path) -> Any:
     except (BadZipFile, EOFError) as error:
         raise Unready(DAMAGED) from error
     except (InvalidFileException, KeyError, ValueError) as error:
-        raise Unreadable(f"不是可读取的 Excel 工作簿 ({error}), 请用 Excel 打开后另存为 .xlsx") from error
+        why = error.__cause__ or error
+        raise Unreadable(f"不是可读取的 Excel 工作簿 ({why}), 请用 Excel 打开后另存为 .xlsx") from error
 
 
 def _xlsx_cells(path: Path, table: str) -> Iterator[list[Any]]:

@@ -114,7 +114,7 @@ class Grid:
     def rows(self) -> Iterator[Row]:
         """Every row with a value."""
         for number, cells in self._numbered:
-            if number >= self._first and any(map(_says, cells)):
+            if number >= self._first and any(map(says, cells)):
                 yield self._row(number, cells)
 
     def _row(self, number: int, cells: list[Any]) -> Row:
@@ -122,7 +122,7 @@ class Grid:
         filled = [*cells, *[None] * (width - len(cells))]
         values = dict(zip(self.columns, filled[:width], strict=True))
         faults = [f"列 {name}: {cell.why}" for name, cell in values.items() if isinstance(cell, Bad)]
-        beyond = sum(map(_says, filled[width:]))
+        beyond = sum(map(says, filled[width:]))
         if beyond:
             faults.append(f"比表头多出 {beyond} 个值")
         return Row(
@@ -130,14 +130,15 @@ class Grid:
         )
 
 
-def _says(cell: Any) -> bool:
+def says(cell: Any) -> bool:
+    """Whether a cell has a value, be it 0."""
     return cell is not None and cell != "" and not (isinstance(cell, str) and cell.isspace())
 
 
 def _names(cells: Iterable[Any]) -> list[str]:
     names: list[str] = []
     for place, cell in enumerate(cells, 1):
-        name = " ".join(str(cell).split()) if _says(cell) else ""
+        name = " ".join(str(cell).split()) if says(cell) else ""
         names.append(f"{name}_{place}" if not name or name in names else name)
     while names and names[-1] == f"_{len(names)}":  # nothing stands above the rest
         names.pop()

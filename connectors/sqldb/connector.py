@@ -19,7 +19,7 @@ from connectors.sqldb.database import Database, Row
 from connectors.sqldb.tables import PAGE, Read, Table
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError
+from duijie.connect.errors import ConfigError, Terminal
 from duijie.connect.named import named
 from duijie.connect.protocol import Page, Sink, Stream, Window
 from duijie.connect.records import UNREAD
@@ -190,18 +190,20 @@ class SqlDb:
         """The streams, then every other table of the database: rows and columns."""
         told = [("数据库", self._database.address)]
         told += [(name, stream.seen()) for name, stream in self._streams.items()]
-        return told + self._database.ask(self._others)
-
-    def _others(self, line: sa.Connection) -> list[tuple[str, str]]:
-        inspector = sa.inspect(line)
-        names = [one for one in sorted(inspector.get_table_names()) if one not in self._used]
-        told = []
-        for name in names[:LISTED]:
-            rows = line.execute(sa.select(sa.func.count()).select_from(sa.table(name))).scalar_one()
-            kinds = {one["name"]: one["type"] for one in inspector.get_columns(name)}
-            told.append((f"表 {name}", f"{rows} 行; 列: {_listed(kinds)}"))
-        rest = len(names) - LISTED
+        tables = self._database.ask(lambda line: sorted(sa.inspect(line).get_table_names()))
+        others = [name for name in tables if name not in self._used]
+        told += [(f"表 {name}", self._other(name)) for name in others[:LISTED]]
+        rest = len(others) - LISTED
         return [*told, ("其余的表", f"还有 {rest} 个, 未列出")] if rest > 0 else told
+
+    def _other(self, name: str) -> str:
+        """Rows and columns of a table, or why it may not be read."""
+        try:
+            [(rows,)] = self._database.rows(sa.select(sa.func.count()).select_from(sa.table(name)))
+            columns = self._database.ask(lambda line: sa.inspect(line).get_columns(name))
+        except Terminal as error:
+            return error.zh
+        return f"{rows} 行; 列: {_listed({one['name']: one['type'] for one in columns})}"
 
 
 def _plain(row: Mapping[str, Any]) -> tuple[Record, list[str]]:

@@ -245,6 +245,12 @@ class TestDbf:
         by_id = left.read("a.dbf", "ID", deleted="mark")
         assert {row["ID"]: row["is_deleted"] for row in by_id} == {1: True, 2: False}
 
+    def test_rows_that_were_appended_and_never_filled_are_no_rows(self, left: Left) -> None:
+        write_dbf(
+            left.folder / "a.dbf", "code C(3); qty N(5,1); ok L; d D", [("", None, None, None), ("A1", 0, None, None)]
+        )
+        assert [row["CODE"] for row in left.read("a.dbf", "CODE")] == ["A1"]
+
     def test_a_table_without_its_memo_file_waits_for_it_and_then_is_told(self, left: Left) -> None:
         path = write_dbf(left.folder / "a.dbf", self.FIELDS, [self.ROW])
         (left.folder / "a.dbt").unlink()
@@ -283,6 +289,16 @@ def write_xls(path: Path, rows: Sequence[Sequence[Any]], title: str = "商品") 
             sheet.write(at, place, value, xlwt.easyxf(num_format_str=form) if form else xlwt.Style.default_style)
     book.save(str(path))
     return path
+
+
+def spoilt(path: Path, old: bytes, new: bytes) -> None:
+    """Change the XML of the first sheet of a workbook."""
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    parts["xl/worksheets/sheet1.xml"] = parts["xl/worksheets/sheet1.xml"].replace(old, new, 1)
+    with zipfile.ZipFile(path, "w") as book:
+        for name, data in parts.items():
+            book.writestr(name, data)
 
 
 WRITERS = [("a.xlsx", write_xlsx), ("a.xls", write_xls)]
@@ -339,12 +355,7 @@ class TestExcel:
 class TestExcelErrors:
     def test_a_sheet_that_is_damaged_inside_is_told(self, left: Left) -> None:
         path = write_xlsx(left.folder / "a.xlsx", [["code"], ["A"], ["B"]])
-        with zipfile.ZipFile(path) as book:
-            parts = {name: book.read(name) for name in book.namelist()}
-        parts["xl/worksheets/sheet1.xml"] = parts["xl/worksheets/sheet1.xml"].replace(b"</sheetData>", b"<row")
-        with zipfile.ZipFile(path, "w") as book:
-            for name, data in parts.items():
-                book.writestr(name, data)
+        spoilt(path, b"</sheetData>", b"<row")
         *good, told = left.read("a.xlsx")
         assert good == [{"code": "A"}, {"code": "B"}]
         assert "已损坏" in told["_unread"]
@@ -362,6 +373,11 @@ class TestExcelErrors:
         sheet.row(1).set_cell_error(1, 0x2A)
         book.save(str(left.folder / "a.xls"))
         assert unread(left.read("a.xls")) == ["第 2 行 列 price: 公式错误 #N/A"]
+
+    def test_a_workbook_with_entities_is_refused(self, left: Left) -> None:
+        path = write_xlsx(left.folder / "a.xlsx", [["code"], ["A"]])
+        spoilt(path, b"<worksheet", b'<!DOCTYPE x [<!ENTITY a "boom">]><worksheet')
+        assert "EntitiesForbidden" in unread(left.read("a.xlsx"))[0]
 
     def test_an_xls_that_is_a_web_page_or_plain_text_is_seen_through(self, left: Left) -> None:
         left.put("page.xls", "<html><table><tr><td>编码</td></tr></table></html>")

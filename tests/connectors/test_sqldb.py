@@ -404,6 +404,18 @@ class TestSeeing:
         assert told["表 btype"].startswith("1 行; 列: typeid INTEGER")
         assert "表 ptype" not in told
 
+    @pytest.mark.postgres
+    def test_a_table_that_may_not_be_read_hides_no_other(self, real: Old) -> None:
+        filled(real, 1)
+        role = f"reader_{uuid4().hex[:8]}"
+        real.run("CREATE TABLE a (x INTEGER)", "CREATE TABLE b (x INTEGER)", f"CREATE ROLE {role} LOGIN")
+        real.run(f"GRANT SELECT ON ptype, b TO {role}")
+        real.connection = Connection(**{**vars(real.connection), "login": role})
+        told = dict(real.opened().check())
+        assert "没有读取权限" in told["表 a"]
+        assert told["表 b"] == "0 行; 列: x INTEGER"
+        real.run(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
     def test_a_key_that_does_not_tell_rows_apart_is_said(self, old: Old) -> None:
         filled(old, 3)
         old.run("INSERT INTO ptype VALUES ('00001', '重号')")

@@ -77,7 +77,7 @@ class Access:
 def _value(kind: str, value: Any) -> Any:
     if isinstance(value, dict):
         return _binary(base64.b64decode(value["$binary"]))
-    return bool(value) if kind == "Boolean" and value is not None else value
+    return bool(value) if kind.startswith("Boolean") and value is not None else value
 
 
 def _binary(data: bytes) -> str:

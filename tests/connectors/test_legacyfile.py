@@ -424,9 +424,23 @@ class TestAccess:
             "备注": "第一行\r\n第二\t行 \\", "ok": True,
         }  # fmt: skip
         assert str(full["qty"]) == "-0.0500"
+        assert (full["ok"], empty["ok"]) == (True, False)
+        assert isinstance(full["ok"], bool)
         assert set(empty.values()) == {2, None, False}
         assert (odd["名称"], odd["price"], odd["at"]) == ("全角１２ ", Decimal("-0.0100"), "1899-12-31T00:00:00")
         assert not any(isinstance(value, float) for row in (full, odd) for value in row.values())
+
+    def test_a_table_that_counts_more_rows_than_are_found_is_told(self, there: Left, name: str) -> None:
+        path = there.folder / name
+        data = bytearray(path.read_bytes())
+        counts = [at + 16 for at in range(0, len(data), 4096) if data[at : at + 2] == b"\x02\x01"]
+        for at in counts:  # the rows of a table, on the page of its definition
+            if data[at : at + 4] == (3).to_bytes(4, "little"):
+                data[at] = 4
+        path.write_bytes(data)
+        *rows, told = there.read(name, "typeid", table="商品 表")
+        assert len(rows) == 3
+        assert "自记 4 行, 只读到 3 行" in told["_unread"]
 
     def test_a_table_that_is_not_there_is_answered_with_those_that_are(self, there: Left, name: str) -> None:
         for table in ("ptype", ""):

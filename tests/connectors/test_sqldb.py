@@ -181,6 +181,23 @@ class TestPaging:
         seen += [row[0] for page in pages for row in page]
         assert seen == [f"{at:05d}" for at in range(20)]
 
+    def test_lines_that_are_quite_alike_are_all_kept_at_the_edge_of_a_page(
+        self, old: Old, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(paging, "PAGE", 5)
+        old.run("CREATE TABLE line (bill INTEGER, sku VARCHAR(5))")
+        lines = [{"bill": 1, "sku": f"A{at}"} for at in range(3)] + [{"bill": 2, "sku": "B"}] * 7
+        old.run("INSERT INTO line VALUES (:bill, :sku)", rows=lines)
+        first, second = old.read(table="line", key="bill", lines="rows")
+        assert (len(first["rows"]), len(second["rows"])) == (3, 7)
+
+    def test_keys_that_only_the_database_calls_alike_come_once_each(
+        self, lite: Old, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(paging, "PAGE", 2)
+        lite.run("CREATE TABLE ptype (typeid TEXT COLLATE NOCASE)", "INSERT INTO ptype VALUES ('a1'), ('A1'), ('b')")
+        assert [row.get("typeid") for row in lite.read()] == ["a1", "A1", "b"]
+
     def test_rows_without_a_key_and_keys_of_two_rows_are_told(self, old: Old) -> None:
         filled(old, 2)
         old.run("INSERT INTO ptype VALUES (NULL, '无号'), ('00001', '重号')")

@@ -188,7 +188,8 @@ class Table:
             last = [rows[-1][place] for place in at]
             whole = [row for row in fresh if [row[place] for place in at] != last]
             yield whole
-            after, size, shown = (last, PAGE, whole) if whole else (after, size * 2, shown)
+            size = PAGE if whole and last != after else size * 2
+            after, shown = last, whole or shown
 
     def _typed(self, parts: Sequence[str]) -> list[Any] | None:
         """The values of a key as its columns hold them; None where one cannot be among theirs."""

@@ -20,6 +20,7 @@ from typing import Any
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 POSTGRES_ACCOUNT = "postgres"
+MARIADB_ACCOUNT = "mysql"
 
 
 class Missing(Exception):
@@ -160,6 +161,29 @@ class Postgres(Server):
     def _ready(self) -> bool:
         probe = [str(self._programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port), "-U", POSTGRES_ACCOUNT]
         return subprocess.run([*probe, "-q"], check=False).returncode == 0
+
+
+class MariaDb(Server):
+    """An empty MariaDB whose root needs no password on loopback."""
+
+    def __init__(self) -> None:
+        text = "MariaDB is not installed: apt-get install mariadb-server"
+        self._install, self._program = _program(("mariadb-install-db",), text), _program(("mariadbd",), text)
+        super().__init__()
+
+    def account(self) -> Mapping[str, Any]:
+        """MariaDB refuses to run as root: its own account then."""
+        return {"user": MARIADB_ACCOUNT, "group": MARIADB_ACCOUNT} if os.geteuid() == 0 else {}
+
+    def __enter__(self) -> MariaDb:
+        data = f"--datadir={self.folder / 'data'}"
+        if account := self.account():
+            shutil.chown(self.folder, account["user"], account["group"])
+        prepare = [self._install, "--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db"]
+        subprocess.run(prepare, check=True, capture_output=True, cwd=self.folder, **self.account())
+        where = [data, f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.folder / 'socket'}"]
+        self.run([self._program, "--no-defaults", *where], answers=self.listens)
+        return self
 
 
 class Redis(Server):

@@ -11,15 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from connectors.folder.files import Box, records
-from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError
+from duijie.connect.named import named
 from duijie.connect.protocol import (
     Done,
     Figures,
@@ -41,6 +40,8 @@ from duijie.connect.records import UNREAD
 from duijie.connect.services import Services
 
 PAGE = 500
+READS = '{"orders": {"entity": "sales_order", "key": "id", "rows": "data.rows"}}'
+WRITES = '{"orders": {"entity": "…", "key": "no", "figures": ["amount"]}}'
 
 SPEC = Spec(
     conn_type="folder",
@@ -48,15 +49,8 @@ SPEC = Spec(
     summary="读取导出的 JSON 文件, 写出 JSON 文件",
     settings=(
         Setting("path", "文件夹", help="其下 in/<数据流>/ 读入, out/<写入口>/ 写出"),
-        Setting(
-            "streams",
-            "数据流",
-            required=False,
-            help='{"orders": {"entity": "sales_order", "key": "id", "rows": "data.rows"}}; rows 是记录所在, 可省略',
-        ),
-        Setting(
-            "sinks", "写入口", required=False, help='{"orders": {"entity": "…", "key": "no", "figures": ["amount"]}}'
-        ),
+        Setting("streams", "数据流", required=False, help=f"{READS}; rows 是记录所在, 可省略"),
+        Setting("sinks", "写入口", required=False, help=WRITES),
     ),
     rate="1000/second",
     api_version="RFC 8259",
@@ -209,20 +203,7 @@ def _seen(box: Box, held: Read) -> str:
 
 def _open(connection: Connection, services: Services) -> Folder:
     path = Path(connection.require("path")).expanduser()
-    reads, writes = connection.extra.get("streams") or {}, connection.extra.get("sinks") or {}
-    try:
-        return Folder(path, _each(reads, Read), _each(writes, Written))
-    except msgspec.ValidationError as error:
-        raise ConfigError(
-            f"连接 {connection.conn_id} 的 streams 或 sinks 有误: {error}",
-            en=f"streams or sinks of connection {connection.conn_id} are wrong: {error}",
-            where=connection.conn_id,
-        ) from None
-
-
-def _each(given: Any, kind: type[Any]) -> dict[str, Any]:
-    """Settings arrive as objects, or as JSON text where a form holds them."""
-    return msgspec.convert(codec.decode(given) if isinstance(given, str) else given, dict[str, kind])  # type: ignore[valid-type]
+    return Folder(path, named(connection, "streams", Read, READS), named(connection, "sinks", Written, WRITES))
 
 
 PLUGIN = Plugin(SPEC, _open)

@@ -10,7 +10,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,7 +19,7 @@ import msgspec
 
 from duijie import codec
 from duijie.codec import Record
-from duijie.connect.errors import ConfigError
+from duijie.connect.dropped import EVER, changed
 from duijie.connect.records import unread
 
 ENDINGS = (".json", ".jsonl", ".ndjson")
@@ -36,19 +36,11 @@ class Box:
 
     def changed(self, since: datetime, until: datetime) -> list[Path]:
         """The files changed in since ≤ time < until, oldest first. Raises ConfigError for a missing folder."""
-        if not self.folder.is_dir():
-            raise ConfigError(
-                f"没有文件夹 {self.folder}; 请创建它, 或更正连接的 path",
-                en=f"there is no folder {self.folder}; make it or correct the connection's path",
-                where=str(self.folder),
-            )
-        files = [each for each in self.folder.iterdir() if each.suffix in ENDINGS and not each.name.startswith(".")]
-        dated = sorted((_changed_at(each), each) for each in files if each.is_file())
-        return [path for at, path in dated if since <= at < until]
+        return changed(self.folder, lambda name: Path(name).suffix in ENDINGS, since, until)
 
     def all(self) -> list[Path]:
         """Every file, oldest first."""
-        return self.changed(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+        return self.changed(*EVER)
 
     def path(self, key: str) -> Path:
         """The file of a document: its key, what no file name takes replaced, so that two keys never share one."""
@@ -125,9 +117,3 @@ def _decoded(path: Path, number: int, text: bytes, rows: str) -> Iterator[Record
 
 def _unread(path: Path, reason: str, text: str) -> Record:
     return unread(path.name, reason, text[:SHOWN])
-
-
-def _changed_at(path: Path) -> datetime:
-    """When the content changed or the file came here: a copy may bring an old time of its own with it."""
-    known = path.stat()
-    return datetime.fromtimestamp(max(known.st_mtime, known.st_ctime), UTC)

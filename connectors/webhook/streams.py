@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import msgspec
 
-from duijie import codec
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError
+from duijie.connect.named import named
 from duijie.connect.protocol import Page, Traits, Window
 
 
@@ -39,13 +37,6 @@ class PushedStream:
 
 def streams_of(connection: Connection) -> dict[str, PushedStream]:
     """The streams that extra.streams (object or JSON text) names. Raises ConfigError."""
-    given: Any = connection.extra.get("streams")
-    try:
-        rows = msgspec.convert(codec.decode(given) if isinstance(given, str) else given, dict[str, Named])
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise ConfigError(
-            f'连接 {connection.conn_id} 的 streams 无效 ({error}), 请填 {{"order": {{"entity": "…", "key": "…"}}}}',
-            en=f"connection {connection.conn_id}: extra.streams must name entity and key of each stream: {error}",
-            where=f"{connection.conn_id}.streams",
-        ) from error
+    connection.require("streams")
+    rows = named(connection, "streams", Named, '{"order": {"entity": "…", "key": "…"}}')
     return {name: PushedStream(name, row.entity, row.key) for name, row in rows.items()}

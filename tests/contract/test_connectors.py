@@ -9,6 +9,8 @@ from tests.contract.sites import SITES
 OF_THEIR_OWN = {
     "folder",
     "webhook",
+    "sqldb",
+    "legacyfile",
     "tryton",
 }  # streams that settings name; a real server, which takes no faults to order
 

@@ -10,6 +10,7 @@ OF_THEIR_OWN = {
     "folder",
     "webhook",
     "tryton",
+    "vendure",
 }  # streams that settings name; a real server, which takes no faults to order
 
 for _name, _opened in SITES.items():

@@ -19,11 +19,12 @@ WRONG = "__typename ... on ErrorResult { errorCode message }"
 
 
 class _Caller:
-    """One session at one of the two APIs."""
+    """One session at one of the two APIs, in one channel; "" is the default one."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, channel: str) -> None:
         self._url = url
         self._session = requests.Session()
+        self._session.headers["vendure-token"] = channel
 
     def ask(self, query: str, **variables: Any) -> Record:
         """The `data` of a call. Raises RuntimeError for any error, foreseen or not."""
@@ -42,8 +43,8 @@ class _Caller:
 class Buyer(_Caller):
     """Somebody who fills a cart, says where to send it and pays."""
 
-    def __init__(self, url: str, email: str) -> None:
-        super().__init__(f"{url}/shop-api")
+    def __init__(self, url: str, email: str, channel: str = "") -> None:
+        super().__init__(f"{url}/shop-api", channel)
         self._email = email
 
     def order(self, wanted: Mapping[str, int]) -> Record:
@@ -68,10 +69,41 @@ class Buyer(_Caller):
 class Manager(_Caller):
     """The administrator at the back office."""
 
-    def __init__(self, url: str, password: str) -> None:
-        super().__init__(f"{url}/admin-api")
+    def __init__(self, url: str, password: str, channel: str = "") -> None:
+        super().__init__(f"{url}/admin-api", channel)
         login = f"mutation($u: String!, $p: String!) {{ login(username: $u, password: $p) {{ {WRONG} }} }}"
         self.ask(login, u=LOGIN, p=password)
+
+    def channel(self, code: str) -> str:
+        """Open a channel that sells in yuan, with the freight and the payment of the default one; its token."""
+        held = self.ask("""{ zones { items { id } } shippingMethods { items { id } } paymentMethods { items { id } }
+          sellers { items { id } } }""")
+        [zone, method, payment, seller] = [held[name]["items"][0]["id"] for name in held]
+        given = {
+            **{"code": code, "token": code, "sellerId": seller, "pricesIncludeTax": True},
+            **{"defaultLanguageCode": "zh_Hans", "defaultCurrencyCode": "CNY"},
+            **{"defaultTaxZoneId": zone, "defaultShippingZoneId": zone},
+        }
+        make = f"""mutation($i: CreateChannelInput!) {{ createChannel(input: $i) {{ {WRONG}
+          ... on Channel {{ id }} }} }}"""
+        made = self.ask(make, i=given)["createChannel"]["id"]
+        assign = """mutation($c: ID!, $s: [ID!]!, $p: [ID!]!) {
+          assignShippingMethodsToChannel(input: {channelId: $c, shippingMethodIds: $s}) { id }
+          assignPaymentMethodsToChannel(input: {channelId: $c, paymentMethodIds: $p}) { id } }"""
+        self.ask(assign, c=made, s=[method], p=[payment])
+        return code
+
+    def product(self, sku: str, cents: int, pieces: int) -> str:
+        """Put a product on sale at that price with tax (13 %), so many in stock; its variant's id."""
+        names = [{"languageCode": "zh_Hans", "name": f"商品 {sku}"}]
+        described = {"enabled": True, "translations": [{**names[0], "slug": sku, "description": ""}]}
+        make = "mutation($i: CreateProductInput!) { createProduct(input: $i) { id } }"
+        product = self.ask(make, i=described)["createProduct"]["id"]
+        category = self.ask("{ taxCategories { items { id } } }")["taxCategories"]["items"][0]["id"]
+        variant = {"productId": product, "sku": sku, "price": cents, "taxCategoryId": category, "translations": names}
+        make = "mutation($i: [CreateProductVariantInput!]!) { createProductVariants(input: $i) { id } }"
+        made = self.ask(make, i=[{**variant, "stockOnHand": pieces}])["createProductVariants"][0]["id"]
+        return str(made)
 
     def location(self, name: str) -> str:
         """Open a stock location; its id."""

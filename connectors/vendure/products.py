@@ -20,9 +20,10 @@ from connectors.vendure.shop import Shop
 from duijie.codec import Record
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Safety
 
+NUMBERED = 100
 PLAIN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 BY_SLUG = """query products($options: ProductListOptions) { products(options: $options) { totalItems
-  items { id slug variants { id } } } }"""
+  items { id name slug variants { id } } } }"""
 FAMILY = "query family($id: ID!) { productVariant(id: $id) { id product { id variants { id } } } }"
 ADD_PRODUCT = "mutation addProduct($input: CreateProductInput!) { createProduct(input: $input) { id slug } }"
 ADD_VARIANT = f"""mutation addVariant($input: [CreateProductVariantInput!]!) {{ createProductVariants(input: $input) {{
@@ -117,10 +118,15 @@ class ProductSink:
         }
 
     def _half_made(self, payload: Record) -> str | None:
-        """The id of the product that an interrupted write left without a variant."""
-        for rows in pages(self._shop.client, BY_SLUG, "products", {"slug": {"eq": slug_of(payload["sku"])}}):
+        """The id of the product that an interrupted write left without a variant.
+
+        A slug is unique in the whole server: where another channel has it, Vendure has added a number.
+        """
+        slug = slug_of(payload["sku"])
+        slugs = [slug, *(f"{slug}-{number}" for number in range(2, NUMBERED))]
+        for rows in pages(self._shop.client, BY_SLUG, "products", {"slug": {"in": slugs}}):
             for row in rows:
-                if not row["variants"]:
+                if not row["variants"] and row["name"] == payload["name"]:
                     return str(row["id"])
         return None
 

@@ -24,6 +24,10 @@ class _Caller:
     def __init__(self, url: str, channel: str) -> None:
         self._url = url
         self._session = requests.Session()
+        self.enter(channel)
+
+    def enter(self, channel: str) -> None:
+        """Work in that channel from now on."""
         self._session.headers["vendure-token"] = channel
 
     def ask(self, query: str, **variables: Any) -> Record:
@@ -69,8 +73,8 @@ class Buyer(_Caller):
 class Manager(_Caller):
     """The administrator at the back office."""
 
-    def __init__(self, url: str, password: str, channel: str = "") -> None:
-        super().__init__(f"{url}/admin-api", channel)
+    def __init__(self, url: str, password: str) -> None:
+        super().__init__(f"{url}/admin-api", "")
         login = f"mutation($u: String!, $p: String!) {{ login(username: $u, password: $p) {{ {WRONG} }} }}"
         self.ask(login, u=LOGIN, p=password)
 

@@ -75,8 +75,17 @@ class Client:
         """The `data` of a query, asked again as long as that can help. Raises errors of the tree."""
         return self.retrier.read(lambda: self._call(query, variables))
 
+    @property
+    def has_sent(self) -> bool:
+        """Whether this thread has sent a mutation since it last said that it had not (`has_sent = False`)."""
+        return bool(getattr(self._used, "sent", False))
+
+    @has_sent.setter
+    def has_sent(self, sent: bool) -> None:
+        self._used.sent = sent
+
     def write(self, mutation: str, **variables: Any) -> Any:
-        """What the one mutation of this text gives, asked once.
+        """What the one mutation of this text gives; asked again only where it was certainly not carried out.
 
         Raises errors of the tree: the one for a member of the union that is an error; AnswerLost where it is open
         whether it was done.
@@ -87,14 +96,18 @@ class Client:
 
     def attempt(self, mutation: str, **variables: Any) -> Any:
         """The same, but an error of the union is handed back for the caller to read."""
-        try:
-            answer = self._call(mutation, variables)
-        except VendorBusy as error:
-            raise ERRORS.error("outcome-unknown", error.en, where=error.where) from error
+        answer = self.retrier.write(lambda: self._send(mutation, variables))
         result = next(iter(answer.values()), None)
         if result is None:
             raise ERRORS.error("outcome-unknown", "no result", where=_name(mutation))
         return result
+
+    def _send(self, mutation: str, variables: Mapping[str, Any]) -> Record:
+        self.has_sent = True
+        try:
+            return self._call(mutation, variables)
+        except VendorBusy as error:
+            raise ERRORS.error("outcome-unknown", error.en, where=error.where) from error
 
     def _call(self, query: str, variables: Mapping[str, Any]) -> Record:
         answer = self._ask(query, variables, self._authorization())
@@ -137,9 +150,9 @@ class Client:
         self._services.tokens.replace(self.conn_id, stale, self._login)
 
     def _login(self) -> Token:
-        """A new session, asked for like a read: whoever waits for it has sent nothing yet. Raises NotSent."""
+        """A new session. Whoever waits for it has sent nothing yet: raises NotSent where its answer is lost."""
         try:
-            value = self._services.retrier(self.conn_id).read(self._log_in)
+            value = self._log_in()
         except OutcomeUnknown as error:
             raise NotSent(error.zh, en=error.en, code=error.code, where=error.where) from error
         return Token(value, self._services.clock() + SESSION_SECONDS)

@@ -72,7 +72,7 @@ class Vendure:
 
 
 def _days(connection: Connection) -> int:
-    given = str(connection.extra.get("recheck_days") or RECHECK_DAYS)
+    given = str(connection.extra.get("recheck_days", RECHECK_DAYS))
     if not given.isdigit():
         raise ConfigError(
             f"连接 {connection.conn_id} 的 recheck_days 应为整数天数, 现为 {given}; 请更正",

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from connectors.vendure.lists import PAGE, between, instant, moment, pages, with_keys
+from connectors.vendure.lists import PAGE, between, instant, pages, with_keys
 from connectors.vendure.shop import Shop
 from duijie.codec import Record
 from duijie.connect.protocol import Page, Window
@@ -58,8 +58,11 @@ class Orders:
         return [{**row, "shop": self.shop.number, "changedAt": changed_at(row)} for row in rows if row["orderPlacedAt"]]
 
     def _suspects(self, since: datetime, until: datetime) -> Record:
-        lately = {"orderPlacedAt": {"after": moment(since - self._recheck), "before": moment(until)}}
-        return {"orderPlacedAt": {"isNull": False}, "_or": [{"updatedAt": between(since, until)}, lately]}
+        """Placed, and updated in the window or placed lately. Below `_or` Vendure joins every operator by or, so that
+        each alternative has one.
+        """
+        alternatives = [{"updatedAt": between(since, until)}, {"orderPlacedAt": between(since - self._recheck, until)}]
+        return {"orderPlacedAt": {"isNull": False}, "_or": alternatives}
 
 
 class OrderStream:

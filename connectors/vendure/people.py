@@ -78,15 +78,15 @@ class PartySink:
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         """One create each, side by side."""
-        return each(self._shop.client.retrier, self._create, payloads)
+        return each(self._shop.client, self._create, payloads)
 
     def update(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
         """Make each customer what its payload says."""
-        return each_of(self._shop.client.retrier, self._update, payloads, native_ids)
+        return each_of(self._shop.client, self._update, payloads, native_ids)
 
     def reverse(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
         """Delete customers who have no orders; who is gone is done."""
-        return each_of(self._shop.client.retrier, self._delete, payloads, native_ids)
+        return each_of(self._shop.client, self._delete, payloads, native_ids)
 
     def _create(self, payload: Record, _: str) -> Done:
         return _done(self._shop.client.write(CREATE, input=self._input(payload)))

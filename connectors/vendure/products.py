@@ -62,15 +62,15 @@ class ProductSink:
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         """One product with one variant each."""
-        return each(self._shop.client.retrier, self._create, payloads)
+        return each(self._shop.client, self._create, payloads)
 
     def update(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
         """Make each variant what its payload says; a product that has no other takes the name as well."""
-        return each_of(self._shop.client.retrier, self._update, payloads, native_ids)
+        return each_of(self._shop.client, self._update, payloads, native_ids)
 
     def reverse(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
         """Take variants off sale; they are never deleted."""
-        return each_of(self._shop.client.retrier, self._disable, payloads, native_ids)
+        return each_of(self._shop.client, self._disable, payloads, native_ids)
 
     def _create(self, payload: Record, _: str) -> Done:
         variant = self._variant(payload)

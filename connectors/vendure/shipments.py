@@ -72,11 +72,11 @@ class ShipmentSink:
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         """One parcel each, side by side."""
-        return each(self._shop.client.retrier, self._ship, payloads)
+        return each(self._shop.client, self._ship, payloads)
 
     def reverse(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
         """Cancel fulfilments: their goods are to be shipped again."""
-        return each_of(self._shop.client.retrier, self._cancel, payloads, native_ids)
+        return each_of(self._shop.client, self._cancel, payloads, native_ids)
 
     def _ship(self, payload: Record, _: str) -> Done:
         order = _order(self._shop, payload["order_no"])
@@ -131,11 +131,11 @@ class OrderSink:
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         """Recognise each order; nothing is sent that changes anything."""
-        return each(self._shop.client.retrier, self._recognise, payloads)
+        return each(self._shop.client, self._recognise, payloads)
 
     def reverse(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
         """Cancel whole orders with their freight. What was shipped is refused; money is given back by a person."""
-        return each_of(self._shop.client.retrier, self._cancel, payloads, native_ids)
+        return each_of(self._shop.client, self._cancel, payloads, native_ids)
 
     def _recognise(self, payload: Record, _: str) -> Done:
         order = _order(self._shop, payload["order_no"])

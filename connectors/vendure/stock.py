@@ -68,7 +68,7 @@ class ShopStockSink:
             return []
         inputs = [self._input(payload, held[payload["sku"]][0]) for payload in payloads]
         try:
-            rows = self._shop.client.retrier.write(lambda: self._shop.client.write(UPDATE, input=inputs))
+            rows = self._shop.client.write(UPDATE, input=inputs)
         except (VendorRejected, DataError) as error:
             if len(payloads) == 1:
                 return [outcome_of(error)]

@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from connectors.vendure import CONNECTOR
+from duijie.codec import Record
 from duijie.contract import SinkCase, Site, StreamCase
 from duijie.contract.testing import contract
 from duijie.mapping import StaticLookup
@@ -31,9 +32,11 @@ SOLD = StaticLookup({}, {"product": {"P1": {"tax_rate": Decimal("0.13"), "unit":
 def payloads(url: str) -> dict[str, SinkCase]:
     """What is written, by sink; a shipment needs the number of an order that the shop has taken."""
 
-    def order(number: int) -> str:
+    def parcel(number: int) -> Record:
         answer = requests.get(f"{url}/_admin/data", params={"collection": "orders"}, timeout=30)
-        return str(answer.json()[number - 1]["code"])
+        order = answer.json()[0]
+        lines = [{"oid": order["lines"][0]["id"], "qty": 1}]
+        return {"order_no": order["code"], "carrier": "顺丰速运", "waybill": f"SF{number}", "lines": lines}
 
     def of(field: str, value: str) -> Any:
         return lambda rows: [row for row in rows if row[field] == value and row.get("state") != "Cancelled"]
@@ -46,7 +49,7 @@ def payloads(url: str) -> dict[str, SinkCase]:
             spoil=lambda made: {**made, "sku": "NOT-THERE"},
         ),
         "shipment": SinkCase(
-            lambda number: {"order_no": order(number), "carrier": "顺丰速运", "waybill": f"SF{number}"},
+            parcel,
             "fulfillments",
             held=of("trackingCode", "SF1"),
             spoil=lambda made: {**made, "order_no": "NOT-THERE"},
@@ -84,13 +87,13 @@ def vendure() -> Iterator[Site]:
                 LOGIN,
                 server.password,
                 {"shop": "V01", "rate": "10000/second"},
-                seed={"products": 3, "orders": 3},
+                seed={"products": 3, "orders": 2},
                 streams={
-                    "order": StreamCase(lately(), 3, mapping=IN / "sales_order.in.yaml", lookup=SOLD),
+                    "order": StreamCase(lately(), 2, mapping=IN / "sales_order.in.yaml", lookup=SOLD),
                     "product": StreamCase(lately(), 3, mapping=IN / "product.in.yaml", whole=True),
                     "stock": StreamCase(lately(), 3, mapping=IN / "listing.in.yaml", whole=True),
                     "stock_level": StreamCase(lately(), 3, mapping=IN / "stock_level.in.yaml", whole=True),
-                    "customer": StreamCase(lately(), 3, mapping=IN / "party.in.yaml"),
+                    "customer": StreamCase(lately(), 2, mapping=IN / "party.in.yaml"),
                 },
                 sinks=payloads(url),
                 token_path="mutation login",

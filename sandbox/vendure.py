@@ -31,6 +31,7 @@ PINNED = Path(__file__).with_name("vendure")
 FILES = ("package.json", "package-lock.json", "server.mjs")
 PLACE = Path(__file__).parent.parent / ".venv-sdk" / "vendure"
 LOGIN = "duijie"
+SESSION = "1h"
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 SETUP_SECONDS = 120.0
@@ -61,14 +62,14 @@ def install(place: Path = PLACE) -> Path:
 class VendureServer:
     """`with VendureServer(home) as url:` installed and set up if need be, started, stopped with its process group.
 
-    `session`: how long a log-in lasts that is not used, as Vendure writes it ("1h").
+    `postgres` is a URI postgresql://user@host:port/DATABASE of an empty database, "" for a SQLite file in `home`.
     """
 
-    def __init__(self, home: Path, *, place: Path = PLACE, port: int = 0, session: str = "1h") -> None:
+    def __init__(self, home: Path, *, place: Path = PLACE, port: int = 0, postgres: str = "") -> None:
         self.home = home.resolve()
         self.place = place.resolve()
         self.port = port or free_ports(1)[0]
-        self._session = session
+        self._postgres = postgres
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -89,10 +90,12 @@ class VendureServer:
     def setup(self) -> bool:
         """Install, and make the database; False when an earlier run has. Raises RuntimeError with the log's end."""
         install(self.place)
-        if (self.home / "vendure.sqlite").exists():
+        ready = self.home / "ready"
+        if ready.exists():
             return False
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         _run([_node(), "server.mjs", "setup"], self.place, SETUP_SECONDS, self._given())
+        ready.touch()
         return True
 
     def start(self) -> None:
@@ -151,7 +154,8 @@ class VendureServer:
                 "user": LOGIN,
                 "password": self.password,
                 "secret": self._secret("cookie-secret"),
-                "session": self._session,
+                "session": SESSION,
+                "postgres": self._postgres,
             }
         )
 
@@ -215,9 +219,10 @@ def main() -> None:
     parser.add_argument("command", choices=("install", "setup", "serve"))
     parser.add_argument("--place", type=Path, default=PLACE, help="where the packages are installed")
     parser.add_argument("--home", type=Path, default=Path("var/vendure"), help="the database and its secrets")
+    parser.add_argument("--postgres", default="", help="postgresql://user@host:port/database; SQLite without it")
     parser.add_argument("--port", type=int, default=0)
     arguments = parser.parse_args()
-    server = VendureServer(arguments.home, place=arguments.place, port=arguments.port)
+    server = VendureServer(arguments.home, place=arguments.place, port=arguments.port, postgres=arguments.postgres)
     if arguments.command == "serve":
         _serve(server)
     elif arguments.command == "setup":

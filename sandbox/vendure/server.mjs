@@ -1,5 +1,5 @@
-// A real Vendure on SQLite: `node server.mjs setup` makes the database, `node server.mjs serve` answers on 127.0.0.1.
-// One JSON object on standard input says how: {home, port, user, password, secret, session}.
+// A real Vendure: `node server.mjs setup` makes the database, `node server.mjs serve` answers on 127.0.0.1.
+// One JSON object on standard input says how: {home, port, user, password, secret, session, postgres}.
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +11,10 @@ import { populateInitialData } from '@vendure/core/cli/index.js';
 const given = JSON.parse(readFileSync(0, 'utf8'));
 const isSetup = process.argv[2] === 'setup';
 
+const database = given.postgres
+  ? { type: 'postgres', url: given.postgres }
+  : { type: 'better-sqlite3', database: join(given.home, 'vendure.sqlite') };
+
 const config = {
   defaultLanguageCode: LanguageCode.zh_Hans,
   logger: new DefaultLogger({ level: LogLevel.Warn }),
@@ -21,7 +25,7 @@ const config = {
     superadminCredentials: { identifier: given.user, password: given.password },
     cookieOptions: { secret: given.secret },
   },
-  dbConnectionOptions: { type: 'better-sqlite3', database: join(given.home, 'vendure.sqlite'), synchronize: isSetup },
+  dbConnectionOptions: { ...database, synchronize: isSetup },
   paymentOptions: { paymentMethodHandlers: [dummyPaymentHandler] },
   importExportOptions: { importAssetsDir: given.home },
 };

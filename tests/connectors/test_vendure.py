@@ -19,7 +19,7 @@ from connectors.vendure.connector import Vendure
 from connectors.vendure.lists import pages
 from connectors.vendure.people import CUSTOMERS
 from connectors.vendure.products import slug_of
-from duijie import schemas
+from duijie import codec, schemas
 from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import (
@@ -34,11 +34,13 @@ from duijie.connect.errors import (
 from duijie.connect.protocol import Done, Later, Outcome, Refused, Unknown, Window
 from duijie.connect.services import Services
 from duijie.connect.tokens import TokenStore
+from duijie.console.build import without_addresses
 from duijie.mapping import StaticLookup, load_mapping, run_tests
 from sandbox.serve import Running, free_ports
-from sandbox.vendure import LOGIN, VendureServer
+from sandbox.vendure import LOGIN, PINNED, VendureServer
 from sandbox.vendure_line import VendureLine, line_to
 from sandbox.vendure_people import WRONG, Buyer, Manager
+from tests.servers import Postgres
 
 MAPPINGS = sorted((Path(__file__).parents[2] / "mappings/vendure").glob("*.yaml"))
 SOLD = StaticLookup({}, {"product": {f"P{n}": {"tax_rate": Decimal("0.13"), "unit": "件"} for n in (1, 2)}})
@@ -95,22 +97,37 @@ class Site:
         requests.post(f"{self.url}/_admin/faults", json=list(rules), timeout=30).raise_for_status()
 
 
-@pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[VendureServer, str, VendureLine]]:
-    server = VendureServer(tmp_path_factory.mktemp("vendure"))
+Line = tuple[VendureServer, str, VendureLine]
+
+
+def opened(server: VendureServer) -> Iterator[Line]:
     with server:
         made = line_to(server)
-        running = Running(made)
-        with running as url:
+        with Running(made) as url:
             yield server, url, made
 
 
-@pytest.fixture
-def site(line: tuple[VendureServer, str, VendureLine], tmp_path: Path) -> Site:
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    yield from opened(VendureServer(tmp_path_factory.mktemp("vendure")))
+
+
+@pytest.fixture(scope="module")
+def postgres_line(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres) -> Iterator[Line]:
+    home = tmp_path_factory.mktemp("vendure-postgres")
+    yield from opened(VendureServer(home, postgres=postgres_server.create("vendure")))
+
+
+def fresh(line: Line, folder: Path) -> Site:
     server, url, made = line
     type(made).seeded = None
     requests.post(f"{url}/_admin/reset", json={"products": 2}, timeout=30).raise_for_status()
-    return Site(server, url, made, tmp_path, count())
+    return Site(server, url, made, folder, count())
+
+
+@pytest.fixture
+def site(line: Line, tmp_path: Path) -> Site:
+    return fresh(line, tmp_path)
 
 
 def read(vendure: Vendure, stream: str, *keys: str) -> list[Record]:
@@ -144,6 +161,12 @@ def refused(outcomes: Sequence[Outcome], code: str) -> Refused:
 
 
 class TestWithoutAServer:
+    def test_the_packages_are_pinned_by_hash_without_addresses(self) -> None:
+        lock = (PINNED / "package-lock.json").read_text(encoding="utf-8")
+        assert without_addresses(lock) == lock
+        packages = [one for name, one in codec.decode(lock)["packages"].items() if name]
+        assert all(one["integrity"].startswith("sha512-") for one in packages)
+
     @pytest.mark.parametrize("path", MAPPINGS, ids=lambda path: path.name)
     def test_every_mapping_passes_its_own_tests(self, path: Path) -> None:
         results = run_tests(load_mapping(path))
@@ -409,6 +432,15 @@ class TestOrders:
         assert site.variant("P1")["stockLevels"] == [{"stockOnHand": 100, "stockAllocated": 0}]
         [document] = documents("sales_order", read(vendure, "order", order["code"]))
         assert (document["status"], document["gross"]) == ("cancelled", Decimal("41.90"))
+
+
+@pytest.mark.postgres
+class TestOrdersOnPostgres(TestOrders):
+    """There times are kept finer than a second, and compared as times."""
+
+    @pytest.fixture
+    def site(self, postgres_line: Line, tmp_path: Path) -> Site:
+        return fresh(postgres_line, tmp_path)
 
 
 @real

@@ -51,8 +51,8 @@ class Buyer(_Caller):
         super().__init__(f"{url}/shop-api", channel)
         self._email = email
 
-    def order(self, wanted: Mapping[str, int]) -> Record:
-        """Place a paid order of variant id → pieces; {id, code, state, totalWithTax}."""
+    def order(self, wanted: Mapping[str, int], coupon: str = "") -> Record:
+        """Place a paid order of variant id → pieces, perhaps with a coupon; {id, code, state, totalWithTax}."""
         for variant, pieces in wanted.items():
             add = f"mutation($v: ID!, $n: Int!) {{ addItemToOrder(productVariantId: $v, quantity: $n) {{ {WRONG} }} }}"
             self.ask(add, v=variant, n=pieces)
@@ -62,6 +62,8 @@ class Buyer(_Caller):
         self.ask(f"mutation($i: CreateAddressInput!) {{ setOrderShippingAddress(input: $i) {{ {WRONG} }} }}", i=where)
         method = self.ask("{ eligibleShippingMethods { id } }")["eligibleShippingMethods"][0]["id"]
         self.ask(f"mutation($m: [ID!]!) {{ setOrderShippingMethod(shippingMethodId: $m) {{ {WRONG} }} }}", m=[method])
+        if coupon:
+            self.ask(f"mutation($c: String!) {{ applyCouponCode(couponCode: $c) {{ {WRONG} }} }}", c=coupon)
         self.ask(f'mutation {{ transitionOrderToState(state: "ArrangingPayment") {{ {WRONG} }} }}')
         way = {"method": self.ask("{ eligiblePaymentMethods { code } }")["eligiblePaymentMethods"][0]["code"]}
         pay = f"""mutation($i: PaymentInput!) {{ addPaymentToOrder(input: $i) {{ {WRONG}
@@ -124,6 +126,20 @@ class Manager(_Caller):
         settle = f'mutation($i: ID!) {{ settleRefund(input: {{id: $i, transactionId: "T1"}}) {{ {WRONG} }} }}'
         self.ask(settle, i=made)
         return made
+
+    def coupon(self, code: str, percent: int) -> None:
+        """Give that much off every order with the code."""
+        off = {"code": "order_percentage_discount", "arguments": [{"name": "discount", "value": str(percent)}]}
+        names = [{"languageCode": "zh_Hans", "name": code}]
+        given = {"enabled": True, "couponCode": code, "conditions": [], "actions": [off], "translations": names}
+        make = f"mutation($i: CreatePromotionInput!) {{ createPromotion(input: $i) {{ {WRONG} }} }}"
+        self.ask(make, i=given)
+
+    def cancel(self, order: str, lines: Mapping[str, int]) -> None:
+        """Take pieces of order line id → pieces out of an order."""
+        of = [{"orderLineId": line, "quantity": pieces} for line, pieces in lines.items()]
+        make = f"mutation($i: CancelOrderInput!) {{ cancelOrder(input: $i) {{ {WRONG} }} }}"
+        self.ask(make, i={"orderId": order, "lines": of})
 
     def deliver(self, fulfilment: str) -> None:
         """Say that a parcel has arrived."""

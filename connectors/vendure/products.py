@@ -105,7 +105,7 @@ class ProductSink:
 
     def _variant(self, payload: Record) -> Record:
         """The variant's own fields. Raises VendorRejected for a rate without a tax category, ConfigError for prices."""
-        self._shop.require_prices_with_tax()
+        self._shop.require_yuan_with_tax()
         category = self._shop.categories.get(Decimal(payload["tax_rate"]))
         if category is None:
             raise ERRORS.error("no-tax-category", str(payload["tax_rate"]), where=payload["sku"])

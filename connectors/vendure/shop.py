@@ -15,6 +15,7 @@ from duijie.codec import Record
 from duijie.connect.errors import ConfigError
 
 PLACES = 2
+CURRENCY = "CNY"
 FACTS = """query channel { activeChannel { id code defaultCurrencyCode defaultLanguageCode pricesIncludeTax
   defaultTaxZone { id } } globalSettings { serverConfig { moneyStrategyPrecision } } }"""
 LOCATIONS = """query locations($options: StockLocationListOptions) { stockLocations(options: $options) { totalItems
@@ -69,12 +70,13 @@ class Shop:
         usable = [row for row in rows if row["enabled"] and row["zone"]["id"] == zone]
         return {Decimal(row["value"]): str(row["category"]["id"]) for row in reversed(usable)}
 
-    def require_prices_with_tax(self) -> None:
-        """Raises ConfigError for a channel whose prices are kept without tax: what we write is with it."""
-        if not self.channel["pricesIncludeTax"]:
+    def require_yuan_with_tax(self) -> None:
+        """Raises ConfigError for a channel that keeps prices without tax or in another currency: ours are neither."""
+        channel = self.channel
+        if not channel["pricesIncludeTax"] or channel["defaultCurrencyCode"] != CURRENCY:
             raise ConfigError(
-                f"渠道 {self.channel['code']} 的价格不含税, 不能写入含税价; 请在 Vendure 的渠道中改为含税",
-                en=f"channel {self.channel['code']} keeps prices without tax; set its prices to include tax",
+                f"渠道 {channel['code']} 的价格不是人民币含税价, 不能写入; 请在 Vendure 中改为 {CURRENCY} 与含税",
+                en=f"channel {channel['code']} keeps no prices in {CURRENCY} with tax; set it to them",
                 where=f"{self.client.conn_id}.channel",
             )
 

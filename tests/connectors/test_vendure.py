@@ -418,6 +418,32 @@ class TestOrders:
         key = f"{order['code']}/{one}"
         assert [record["key"] for record in read(vendure, "refund", key)] == [key]
 
+    def test_a_coupon_comes_off_the_lines_and_the_order_still_adds_up(self, site: Site) -> None:
+        code = f"SAVE{next(site.numbers)}-{site.folder.name[-12:]}"
+        site.manager.coupon(code, 7)
+        order = site.buyer().order({site.variant("P1")["id"]: 3, site.variant("P2")["id"]: 1}, code)
+        assert order["totalWithTax"] == 5320 - 316
+        [document] = documents("sales_order", read(site.open(), "order"))
+        assert (document["gross"], document["goods_amount"]) == (Decimal("50.04"), Decimal("45.20"))
+        assert document["seller_discount"] == Decimal("3.16")
+        assert sum(one["gross"] for one in document["lines"]) + document["freight"] == document["gross"]
+        assert all(one["net"] + one["tax"] == one["gross"] for one in document["lines"])
+
+    def test_a_piece_taken_out_and_paid_back_is_a_refund_and_leaves_the_order_as_it_was_placed(
+        self, site: Site
+    ) -> None:
+        vendure, order = site.open(), site.ordered(P1=3)
+        before = documents("sales_order", read(vendure, "order"))[0]
+        line = before["lines"][0]["oid"]
+        site.manager.cancel(order["id"], {line: 1})
+        site.manager.refund(order["id"], 1130, {line: 1})
+        [after] = documents("sales_order", read(vendure, "order"))
+        assert {**after, "modified_at": ""} == {**before, "modified_at": ""}
+        [refund] = documents("sales_refund", read(vendure, "refund"))
+        assert (refund["kind"], refund["qty"], refund["amount"]) == ("goods_and_money", 1, Decimal("11.30"))
+        done(write(vendure, "shipment", {"order_no": order["code"], "carrier": "顺丰速运", "waybill": "SF1"}))
+        assert site.held("fulfillments")[0]["lines"][0]["quantity"] == 2
+
     def test_an_order_is_recognised_by_number_and_amount_and_cancelled_once(self, site: Site) -> None:
         vendure, sink, order = site.open(), site.open().sinks["order"], site.ordered(P1=3)
         given = {"order_no": order["code"], "gross": order["totalWithTax"]}

@@ -12,6 +12,7 @@ OF_THEIR_OWN = {
     "sqldb",
     "legacyfile",
     "tryton",
+    "vendure",
 }  # streams that settings name; a real server, which takes no faults to order
 
 for _name, _opened in SITES.items():

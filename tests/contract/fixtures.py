@@ -7,12 +7,12 @@ import sys
 from duijie import fixtures
 from duijie.contract.recorded import fixture_of
 from duijie.contract.streams import cases, read
-from tests.contract.sites import SITES
+from tests.contract.__main__ import ALL
 
 
 def record(name: str) -> None:
     """The fixtures of one connector."""
-    with SITES[name]() as site:
+    with ALL[name]() as site:
         if not site.streams:
             return
         for _, stream, case in cases(site):
@@ -21,5 +21,5 @@ def record(name: str) -> None:
 
 
 if __name__ == "__main__":
-    for each in sys.argv[1:] or SITES:
+    for each in sys.argv[1:] or ALL:
         record(each)

@@ -23,7 +23,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from html import escape
 from typing import Any
 
 from starlette.applications import Starlette
@@ -32,6 +31,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from duijie import codec
+from sandbox.page import page
 from sandbox.store import Store
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -169,14 +169,7 @@ class Sandbox(ABC):
 
     async def _page(self, request: Request) -> Response:
         wanted = request.query_params.get("collection", "")
-        links = "".join(
-            f'<li><a href="?collection={escape(k)}">{escape(k)}</a> {n}</li>' for k, n in self.store.counts().items()
-        )
-        rows = "".join(f"<pre>{escape(codec.encode(row).decode())}</pre>" for row in self.store.all(wanted)[-50:])
-        head = (
-            f"<!doctype html><meta charset=utf-8><title>{escape(self.name)} sandbox</title><h1>{escape(self.name)}</h1>"
-        )
-        return HTMLResponse(f"{head}<ul>{links}</ul>{rows}")
+        return HTMLResponse(page(self.name, self.store.counts(), wanted, self.store.all(wanted), self.faults))
 
 
 def _plain(rule: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from connectors.doudian.shops import Grants, shops_of
+from connectors.doudian.shops import EXAMPLE, Grants
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
@@ -23,6 +23,7 @@ from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.retry import Retrier
 from duijie.connect.services import Services
+from duijie.connect.shops import shops_of
 
 HEADERS = {"Content-Type": "application/json;charset=UTF-8", "x-open-no-old-err-code": "1"}
 SUCCESS = 10000
@@ -50,7 +51,7 @@ class Client:
         self._services = services
         self._http = Http(services.budget(connection.conn_id, str(connection.extra.get("rate") or RATE)))
         self._used = threading.local()
-        self.shops = shops_of(connection)
+        self.shops = shops_of(connection, EXAMPLE)
         self.warehouse = str(connection.extra.get("out_warehouse_id") or "")
         self._grants = Grants(connection.conn_id, self.shops, services, self._token_call)
 

@@ -14,12 +14,13 @@ from typing import Any
 
 import msgspec
 
-from connectors.doudian.shops import shops_of
+from connectors.doudian.shops import EXAMPLE
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import Forged, MalformedMessage
 from duijie.connect.hooks import Answer, Call, Push, Pushed
+from duijie.connect.shops import shops_of
 
 ORDER_TAGS = frozenset(
     {"100", "101", "102", "103", "104", "105", "106", "108", "109", "110", "111", "113", "126"}
@@ -44,7 +45,7 @@ class MessagePush:
 
     def __init__(self, connection: Connection) -> None:
         self._app_key, self._secret = connection.login, connection.password
-        self._shops = frozenset(shops_of(connection))
+        self._shops = frozenset(shops_of(connection, EXAMPLE))
 
     def verify(self, call: Call) -> Push:
         """The numbers that the messages are about, as hints; a probe (tag 0) says nothing."""

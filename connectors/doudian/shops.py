@@ -11,34 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
-from duijie import codec
 from duijie.codec import Record
-from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError, CredentialError
+from duijie.connect.errors import CredentialError
 from duijie.connect.services import Services
+from duijie.connect.shops import Shops, granted
 from duijie.connect.tokens import Token
 
 RENEW_SECONDS = 1800
 REFRESH_TOKEN_SECONDS = 14 * 86400
 A_MOMENT = 1_000_000_000  # an `expires_in` above it is no duration but the end itself
-Shops = Mapping[str, Mapping[str, str]]
+EXAMPLE = '{"店铺ID": {}} (自研) 或 {"店铺ID": {"code": "…"}}'
 Ask = Callable[[str, str, Mapping[str, Any]], Record]
-
-
-def shops_of(connection: Connection) -> Shops:
-    """Shop id → how it is authorised, from extra.shops (object or JSON text). Raises ConfigError."""
-    given = connection.extra.get("shops")
-    try:
-        shops: Any = codec.decode(given) if isinstance(given, str) else given
-        return {str(shop): {name: str(value) for name, value in row.items()} for shop, row in shops.items()}
-    except (msgspec.DecodeError, AttributeError) as error:
-        raise ConfigError(
-            f'连接 {connection.conn_id} 的 shops 无效, 请填 {{"店铺ID": {{}}}} (自研) 或 {{"店铺ID": {{"code": "…"}}}}',
-            en=f"connection {connection.conn_id}: extra.shops must map a shop id to its authorisation",
-            where=f"{connection.conn_id}.shops",
-        ) from error
 
 
 class Grants:
@@ -65,21 +48,15 @@ class Grants:
         return f"{self._conn_id}.{shop}"
 
     def _granted(self, shop: str) -> Mapping[str, str]:
-        if shop not in self._shops:
-            raise ConfigError(
-                f"连接 {self._conn_id} 没有店铺 {shop} 的授权, 请在 extra.shops 中补上",
-                en=f"connection {self._conn_id} has no authorisation of shop {shop}; add it to extra.shops",
-                where=f"{self._conn_id}.shops.{shop}",
-            )
-        return self._shops[shop]
+        return granted(self._shops, shop, self._conn_id)
 
     def _first(self, shop: str) -> Token:
         """A token by what the connection says of the shop."""
-        granted = self._granted(shop)
-        if granted.get("refresh_token"):
-            return self._refreshed(shop, granted["refresh_token"])
-        if granted.get("code"):
-            return self._made(shop, "token.create", code=granted["code"], grant_type="authorization_code")
+        given = self._granted(shop)
+        if given.get("refresh_token"):
+            return self._refreshed(shop, given["refresh_token"])
+        if given.get("code"):
+            return self._made(shop, "token.create", code=given["code"], grant_type="authorization_code")
         number: int | str = int(shop) if shop.isdecimal() else shop
         return self._made(shop, "token.create", code="", grant_type="authorization_self", shop_id=number)
 

@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
-
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError, CredentialError, DuijieError, TokenExpired, VendorBusy, VendorRejected
+from duijie.connect.errors import CredentialError, DuijieError, TokenExpired, VendorBusy, VendorRejected
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.retry import Retrier
 from duijie.connect.services import Services
+from duijie.connect.shops import granted, shops_of
 from duijie.connect.tokens import Token
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"}
@@ -41,6 +40,7 @@ OWN_KEYS = {
     "pdd.order.upload.extra.logistics": "upload_extra_logistics_response",
 }
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
+EXAMPLE = '{"店铺编号": {"refresh_token": "…"}}'
 
 
 def sign(parameters: Mapping[str, str], secret: str) -> str:
@@ -61,20 +61,6 @@ def response_key(method: str) -> str:
     return OWN_KEYS.get(method) or method.removeprefix("pdd.").replace(".", "_") + "_response"
 
 
-def shops_of(connection: Connection) -> dict[str, dict[str, str]]:
-    """Shop id → its access and refresh token, from extra.shops (object or JSON text). Raises ConfigError."""
-    given = connection.extra.get("shops")
-    try:
-        shops: Any = codec.decode(given) if isinstance(given, str) else given
-        return {str(shop): {name: str(value) for name, value in row.items()} for shop, row in shops.items()}
-    except (msgspec.DecodeError, AttributeError) as error:
-        raise ConfigError(
-            f'连接 {connection.conn_id} 的 shops 无效, 请填 {{"店铺编号": {{"refresh_token": "…"}}}}',
-            en=f"connection {connection.conn_id}: extra.shops must map a shop id to its refresh_token",
-            where=f"{connection.conn_id}.shops",
-        ) from error
-
-
 class Client:
     """Calls methods of POP on behalf of shops."""
 
@@ -83,7 +69,7 @@ class Client:
         self._services = services
         self._http = Http(services.budget(connection.conn_id, str(connection.extra.get("rate") or RATE)))
         self._used = threading.local()
-        self.shops = shops_of(connection)
+        self.shops = shops_of(connection, EXAMPLE)
 
     @property
     def now(self) -> float:
@@ -140,14 +126,8 @@ class Client:
         given = hashlib.sha256(self._shop(shop).get("refresh_token", "").encode()).hexdigest()[:12]
         return f"{self._token_id(shop)}.refresh.{given}"
 
-    def _shop(self, shop: str) -> dict[str, str]:
-        if shop not in self.shops:
-            raise ConfigError(
-                f"连接 {self._connection.conn_id} 没有店铺 {shop} 的授权, 请在 extra.shops 中补上",
-                en=f"connection {self._connection.conn_id} has no authorisation of shop {shop}; add it to extra.shops",
-                where=f"{self._connection.conn_id}.shops.{shop}",
-            )
-        return self.shops[shop]
+    def _shop(self, shop: str) -> Mapping[str, str]:
+        return granted(self.shops, shop, self._connection.conn_id)
 
     def _first(self, shop: str) -> Token:
         token = self._shop(shop).get("access_token")

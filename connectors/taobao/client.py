@@ -15,16 +15,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
-
-from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError, CredentialError, DuijieError, VendorBusy
+from duijie.connect.errors import CredentialError, DuijieError, VendorBusy
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.retry import Retrier
 from duijie.connect.services import Services
+from duijie.connect.shops import granted, shops_of
 from duijie.connect.tokens import Token
 
 CHINA = timezone(timedelta(hours=8))
@@ -33,6 +31,7 @@ BAN = re.compile(r"ban will last for (\d+) more second")
 FIRST_SESSION_SECONDS = 86400
 RATE = "50/second"
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
+EXAMPLE = '{"店铺编号": {"refresh_token": "…"}}'
 
 
 def sign(parameters: Mapping[str, str], secret: str, method: str = "hmac-sha256") -> str:
@@ -48,20 +47,6 @@ def sign(parameters: Mapping[str, str], secret: str, method: str = "hmac-sha256"
     return hmac.new(secret.encode(), joined.encode(), digest).hexdigest().upper()
 
 
-def shops_of(connection: Connection) -> dict[str, dict[str, str]]:
-    """Shop id → its session and refresh token, from extra.shops (object or JSON text). Raises ConfigError."""
-    given = connection.extra.get("shops")
-    try:
-        shops: Any = codec.decode(given) if isinstance(given, str) else given
-        return {str(shop): {name: str(value) for name, value in row.items()} for shop, row in shops.items()}
-    except (msgspec.DecodeError, AttributeError) as error:
-        raise ConfigError(
-            f'连接 {connection.conn_id} 的 shops 无效, 请填 {{"店铺编号": {{"refresh_token": "…"}}}}',
-            en=f"connection {connection.conn_id}: extra.shops must map a shop id to its refresh_token",
-            where=f"{connection.conn_id}.shops",
-        ) from error
-
-
 class Client:
     """Calls methods of TOP on behalf of shops."""
 
@@ -70,7 +55,7 @@ class Client:
         self._services = services
         self._http = Http(services.budget(connection.conn_id, str(connection.extra.get("rate") or RATE)))
         self._used = threading.local()
-        self.shops = shops_of(connection)
+        self.shops = shops_of(connection, EXAMPLE)
 
     def read(self, shop: str, method: str, **parameters: Any) -> Record:
         """Call a reading method, repeated as long as that can help. The inside of `…_response`."""
@@ -119,14 +104,8 @@ class Client:
     def _token_id(self, shop: str) -> str:
         return f"{self._connection.conn_id}.{shop}"
 
-    def _shop(self, shop: str) -> dict[str, str]:
-        if shop not in self.shops:
-            raise ConfigError(
-                f"连接 {self._connection.conn_id} 没有店铺 {shop} 的授权, 请在 extra.shops 中补上",
-                en=f"connection {self._connection.conn_id} has no authorisation of shop {shop}; add it to extra.shops",
-                where=f"{self._connection.conn_id}.shops.{shop}",
-            )
-        return self.shops[shop]
+    def _shop(self, shop: str) -> Mapping[str, str]:
+        return granted(self.shops, shop, self._connection.conn_id)
 
     def _first(self, shop: str) -> Token:
         session = self._shop(shop).get("session")

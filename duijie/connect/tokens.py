@@ -1,6 +1,6 @@
 """Access tokens: one per connection, fetched by one worker while the others wait for it.
 
-Kept in files of this machine, readable by their owner only, or by `duijie.journal.seals` for workers on several.
+Kept in files of this machine, readable by their owner only, or by `duijie.sharing.seals` for workers on several.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from sandbox.serve import free_ports
 @contextmanager
 def certified(app: Any, folder: Path) -> Iterator[tuple[str, Path]]:
     """`with certified(app, folder) as (url, authority):` serve it on 127.0.0.1; `authority` proves the certificate."""
-    key, certificate = _made(folder)
+    key, certificate = made(folder)
     (port,) = free_ports(1)
     files = {"ssl_keyfile": str(key), "ssl_certfile": str(certificate)}
     quiet = {"log_level": "critical", "lifespan": "off", "timeout_graceful_shutdown": 1}
@@ -38,12 +38,12 @@ def certified(app: Any, folder: Path) -> Iterator[tuple[str, Path]]:
     thread.join(10)
 
 
-def _made(folder: Path) -> tuple[Path, Path]:
+def made(folder: Path) -> tuple[Path, Path]:
     """Key and certificate of 127.0.0.1, its own authority for a day."""
     secret = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
-    made = (
+    signed = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -58,5 +58,5 @@ def _made(folder: Path) -> tuple[Path, Path]:
     key, certificate = folder / "tls.key", folder / "tls.pem"
     plain = serialization.NoEncryption()
     key.write_bytes(secret.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     return key, certificate

@@ -14,9 +14,10 @@ from duijie.connect.services import Services
 from duijie.connect.tokens import TokenStore
 from sandbox.nuonuo import NuonuoSandbox
 from sandbox.store import Store
+from tests.connectors.certificate import made
 from tests.contract.sites.nuonuo import nuonuo, nuonuo_request
 from tests.sdk.harness import drive_python
-from tests.sdk.recording import certificate, recorded
+from tests.sdk.recording import recorded
 
 pytestmark = [pytest.mark.slow, pytest.mark.sdk("nuonuo-sdk 0.2.0")]
 NOW = 1_795_870_000  # Unix seconds
@@ -28,7 +29,7 @@ SAME = ("x-nuonuo-sign", "usertax", "method")
 def test_it_issues_looks_up_and_is_refused_and_sends_what_we_send(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, key = certificate(tmp_path)
+    key, own = made(tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(own))
     monkeypatch.setattr(secrets, "token_hex", lambda _: SENID)
     monkeypatch.setattr(secrets, "randbelow", lambda _: NONCE - 10**7)

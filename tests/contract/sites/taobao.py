@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from connectors.taobao import CONNECTOR as TAOBAO
 from connectors.taobao.client import sign
 from duijie.codec import Record
 from duijie.connect.protocol import Window
 from duijie.contract import SinkCase, Site, StreamCase
+from duijie.mapping import StaticLookup
 from sandbox.taobao import TaobaoSandbox
-from tests.contract.served import DAY, served
+from tests.contract.served import DAY, MAPPINGS, served
 
+OF_SHOP = Window(DAY.since, DAY.until, "S01")
+SOLD = StaticLookup({}, {"product": {"A1": {"tax_rate": Decimal("0.13"), "unit": "件"}}})
 FIRST_TID = 3_204_086_667_211_110_000
 EXAMPLE = {
     "method": "taobao.item.seller.get",
@@ -24,17 +29,37 @@ EXAMPLE = {
 }
 
 
+def moment(number: int) -> str:
+    """A minute of the day for each."""
+    return f"2026-11-11 {number // 60:02}:{number % 60:02}:00"
+
+
 def taobao_trade(number: int) -> Record:
-    """An order of one line."""
-    moment = f"2026-11-11 {number // 60:02}:{number % 60:02}:00"
-    line = {"oid": FIRST_TID + number, "outer_sku_id": "A1", "num": 1, "divide_order_fee": "7.00"}
-    head = {"shop": "S01", "tid": FIRST_TID + number, "status": "TRADE_FINISHED", "created": moment}
-    waiting = {"status": "WAIT_SELLER_SEND_GOODS"} if number >= 240 else {}
-    return {**head, **waiting, "modified": moment, "payment": "7.00", "orders": {"order": [line]}}
+    """An order of one line; those from 240 on wait for their parcels."""
+    priced = {"num": 1, "total_fee": "7.00", "discount_fee": "0.00", "divide_order_fee": "7.00"}
+    line = {"oid": FIRST_TID + number, "outer_sku_id": "A1", "title": "面条", **priced}
+    head = {"shop": "S01", "tid": FIRST_TID + number, "created": moment(number), "modified": moment(number)}
+    status = "WAIT_SELLER_SEND_GOODS" if number >= 240 else "TRADE_FINISHED"
+    paid = {"status": status, "payment": "15.00", "post_fee": "8.00", "buyer_open_uid": f"AAG{number}"}
+    masked = {"receiver_name": "张**", "receiver_mobile": "138****1234", "oaid": f"oaid-{number}"}
+    return {**head, **paid, **masked, "orders": {"order": [line]}}
+
+
+def taobao_refund(number: int) -> Record:
+    """A refund of the line of an order."""
+    of = {"tid": FIRST_TID + number, "oid": FIRST_TID + number, "outer_id": "A1", "num": 1, "refund_fee": "7.00"}
+    state = {
+        "status": "SUCCESS",
+        "refund_phase": "aftersale",
+        "has_good_return": number % 2 == 0,
+        "reason": "七天无理由",
+    }
+    times = {"created": moment(number), "modified": moment(number), "end_time": moment(number)}
+    return {"shop": "S01", "refund_id": FIRST_TID + 50_000 + number, **of, **state, **times}
 
 
 def taobao_parcel(number: int) -> Record:
-    """Order 240 and those after it wait for their parcels."""
+    """A parcel for an order that waits for one."""
     return {"shop": "S01", "tid": FIRST_TID + 240 + number, "out_sid": f"SF{number}", "company_code": "SF"}
 
 
@@ -54,11 +79,13 @@ def taobao(url: str) -> Site:
             "shops": {"S01": seller},
             "items": [{"shop": "S01", **item, "skus": skus}],
             "trades": [taobao_trade(number) for number in range(250)],
+            "refunds": [taobao_refund(number) for number in range(120)],
             "limits": {"calls": 100_000, "seconds": 1, "ban_seconds": 1},
         },
         streams={
-            "trade": StreamCase(Window(DAY.since, DAY.until, "S01"), 250),
-            "stock": StreamCase(Window(DAY.since, DAY.until, "S01"), 6, whole=True),
+            "trade": StreamCase(OF_SHOP, 250, mapping=MAPPINGS / "taobao/sales_order.in.yaml", lookup=SOLD),
+            "refund": StreamCase(OF_SHOP, 120, mapping=MAPPINGS / "taobao/sales_refund.in.yaml", lookup=SOLD),
+            "stock": StreamCase(OF_SHOP, 6, mapping=MAPPINGS / "taobao/listing.in.yaml", whole=True),
         },
         sinks={
             "shop_stock": SinkCase(

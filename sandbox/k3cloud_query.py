@@ -168,6 +168,18 @@ def _like(pattern: Any) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL)
 
 
+def filter_text(given: Any) -> str:
+    """A FilterString as text; the list form is conditions of {Left, FieldName, Compare, Value, Right, Logic}."""
+    if not isinstance(given, list):
+        return str(given or "")
+    parts: list[str] = []
+    for at, one in enumerate(given, 1):
+        value = str(one.get("Value", "")).replace("'", "''")
+        parts.append(f"{one.get('Left') or ''}{one['FieldName']} {one['Compare']} '{value}'{one.get('Right') or ''}")
+        parts += [str(one.get("Logic") or "and")] if at < len(given) else []
+    return " ".join(parts)
+
+
 def compile_filter(text: str, known: frozenset[str]) -> tuple[Test, set[str]]:
     """(test, fields it looks at, in lower case). An empty filter passes everything. Raises QueryError."""
     if not text.strip():

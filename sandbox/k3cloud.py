@@ -15,6 +15,7 @@ Seed (each key may be absent; `sandbox.k3cloud_chart` holds the starting values)
      "periods":    {"open": ["202611"]},
      "key_fields": {"F_DJ_SOURCEKEY": 80},     custom text fields of the voucher head: name → length
      "silent_reissue": true,                   signed calls with a dead session: reissue it, or answer MsgCode 1
+     "forgets_repeats": true,                  ValidateRepeatJson lets a JSON pass again once its document is deleted
      "limits":     {"calls": 100, "seconds": 60}}
 """
 

@@ -117,5 +117,6 @@ CONFIG: dict[str, Any] = {
     "groups": {"PRE001": "记", "PRE002": "收", "PRE003": "付", "PRE004": "转"},
     "periods": {"open": ["202611", "202612"]},
     "silent_reissue": True,
+    "forgets_repeats": True,
     "limits": {},
 }

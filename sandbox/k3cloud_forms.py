@@ -6,6 +6,7 @@ Required fields and names: the vendor's parameter lists as published by integrat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 ORGANISATION = "ORG_Organizations"
@@ -45,8 +46,8 @@ class Form:
     lines: tuple[Field, ...] = ()
     quantity: str = ""
     prefix: str = ""
-    own: dict[str, object] = field(default_factory=dict)
-    line_own: dict[str, object] = field(default_factory=dict)
+    own: Mapping[str, object] = field(default_factory=dict)
+    line_own: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def is_bill(self) -> bool:

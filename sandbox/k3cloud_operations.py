@@ -143,7 +143,8 @@ class Operations(ABC):
             return ""
         mark = codec.digest({"form": self.form, **data})
         kept = self.store.get("_json", mark)
-        if kept and set(kept["ids"]) & {one[self.key] for one in self.store.all(self.form)}:
+        forgotten = self.config["forgets_repeats"]
+        if kept and (not forgotten or set(kept["ids"]) & {one[self.key] for one in self.store.all(self.form)}):
             raise Refusal([Fault("", "重复提交: 相同的 JSON 已经保存过")])
         return mark
 

@@ -83,6 +83,10 @@ class Documents(Operations):
         """Auditing a delivery or a receipt moves the stock, un-auditing moves it back."""
         return moved(self.store, self.form, step, kept, str(data.get("InterationFlags") or ""), self.stamp)
 
+    def stamped(self, step: str) -> Record:
+        """Auditing leaves FModifyDate alone."""
+        return {"Audit": {"fapprovedate": self.stamp}, "UnAudit": {"fapprovedate": None}}.get(step, {})
+
     def _new(self) -> Record:
         native_id = self.store.next("document", 100001)
         return {self.key: native_id, "fcreatedate": self.stamp, **self._spec.own}

@@ -60,7 +60,7 @@ def _must(path: str, label: str, base: str = "", kind: str = "text") -> Field:
 
 
 def _base(form_id: str, label: str, key: str, *head: Field) -> Form:
-    states = {"fdocumentstatus": "A", "fforbidstatus": "A"}
+    states = {"fdocumentstatus": "A", "fforbidstatus": "A", "fapprovedate": None}
     return Form(form_id, label, key, "FNumber", (Field("FNumber", "编码"), _must("FName", "名称"), *head), own=states)
 
 
@@ -71,7 +71,8 @@ def _bill(form_id: str, label: str, head: tuple[Field, ...], entry: str, lines: 
         _must("FDate", "日期", kind="date"),
         Field("FNote", "备注"),
     )
-    own = {"fdocumentstatus": "A", "fclosestatus": "A", "fcancelstatus": "A"}
+    times = dict.fromkeys(("fapprovedate", "fcanceldate", "fclosedate"))
+    own = {"fdocumentstatus": "A", "fclosestatus": "A", "fcancelstatus": "A", **times}
     line_own = {"fstockinqty": 0, "fpoorderno": ""}
     return Form(
         form_id, label, "FID", "FBillNo", (*first, *head), entry, (*lines, *_PRICED), own=own, line_own=line_own, **more

@@ -111,6 +111,10 @@ class Operations(ABC):
         """What a step of its life does beyond the status, or why it may not be taken."""
         return ()
 
+    def stamped(self, step: str) -> Record:
+        """The times that a step of its life leaves."""
+        return {"fmodifydate": self.stamp}
+
     def _save(self, data: Record) -> Record:
         mark = self._unrepeated(data)
         kept = self.put(data.get("Model") or {})
@@ -202,7 +206,7 @@ class Operations(ABC):
         if faults := self.stepping(step, one, data):
             raise Refusal(faults)
         if after:
-            self.store.put(self.form, self.slot(one), {**one, "fdocumentstatus": after, "fmodifydate": self.stamp})
+            self.store.put(self.form, self.slot(one), {**one, "fdocumentstatus": after, **self.stamped(step)})
         else:
             self.store.drop(self.form, self.slot(one))
 

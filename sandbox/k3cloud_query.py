@@ -155,6 +155,8 @@ def _comparison(field: str, sign: str, value: Any) -> Test:
 
     def test(row: Row) -> bool:
         cell = comparable(row[field])
+        if cell is None:
+            return False  # as NULL does
         try:
             return compare(cell, value)
         except TypeError as error:

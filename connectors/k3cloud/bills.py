@@ -1,9 +1,9 @@
 """Writing base data and bills whose number is ours: Save, then as far along their life as the connection says.
 
-FBillNo and FNumber are unique: the server refuses a second one ("编码唯一" or "已存在"), which is then looked up and
-compared. `ValidateRepeatJson` refuses the same JSON before that; whether it still does once the bill was deleted is
-not documented, so that a refusal with nothing under the number is followed by a Save without it.
-Source: 金蝶云星空 WebAPI "保存".
+FBillNo and FNumber are unique: the server refuses a second one ("编码唯一" or "已存在"). What is there, or may be there
+after a lost answer, is looked up by its number and compared. `ValidateRepeatJson` refuses the same JSON before that;
+whether it still does once the bill was deleted is not documented, so that a refusal with nothing under the number is
+followed by a Save without it. Source: 金蝶云星空 WebAPI "保存".
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from connectors.k3cloud.life import LifeCycle
 from connectors.k3cloud.lists import Reader
 from connectors.k3cloud.queries import some_of
 from duijie.codec import Record
-from duijie.connect.errors import AlreadyThere, VendorRejected
+from duijie.connect.errors import AlreadyThere, DuijieError, OutcomeUnknown, VendorRejected
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Safety
 from duijie.connect.retry import side_by_side
 
@@ -84,36 +84,55 @@ class FormSink:
 
     def _save(self, payload: Record) -> Done:
         try:
-            done = self._sent(payload, GUARD)
-        except AlreadyThere as error:
-            done = self._there(payload, error)
-        return self._finished(done)
+            made = self._sent(payload, GUARD)
+        except OutcomeUnknown as error:
+            return self._finished(self._there(payload, error))
+        return self._finished_or_undone(made)
 
-    def _there(self, payload: Record, error: AlreadyThere) -> Done:
-        """What the server says is there, if it is what we mean to write. Raises what the difference is."""
+    def _there(self, payload: Record, error: OutcomeUnknown) -> Done:
+        """What stands under the number after this error, if it is what we mean to write. Raises why not."""
         key = self.key_of(payload)
-        held = self.find([key]).get(key)
+        held = self._looked_up(key, error)
         if held is None and error.code == REPEATED:
             return self._sent(payload, {})
-        if held is None:
+        if held is None and isinstance(error, AlreadyThere):
             raise VendorRejected(error.zh, en=error.en, code=error.code, where=key)
-        if dict(held.figures) != dict(self.figures_of(payload)):
+        if held is None or dict(held.figures) != dict(self.figures_of(payload)):
             raise error
         return Done(held.native_id, held.native_no, held.raw)
+
+    def _looked_up(self, key: str, error: OutcomeUnknown) -> Found | None:
+        try:
+            return self.find([key]).get(key)
+        except DuijieError:
+            raise error from None
 
     def _change(self, payload: Record, native_id: str) -> Done:
         if self._goal != "save":
             self._life.reach(native_id, "edit")
-        return self._finished(self._sent({self._form.key: int(native_id), **payload}, {}))
+        try:
+            made = self._sent({self._form.key: int(native_id), **payload}, {})
+        except DuijieError:
+            self._life.reach(native_id, self._goal)  # what was there before stays what it was
+            raise
+        return self._finished(made)
 
     def _delete(self, native_id: str) -> Done:
         self._life.reach(native_id, "gone")
         return Done(native_id, "")
 
-    def _finished(self, done: Done) -> Done:
+    def _finished(self, made: Done) -> Done:
         if self._goal != "save":
-            self._life.reach(done.native_id, self._goal)
-        return done
+            self._life.reach(made.native_id, self._goal)
+        return made
+
+    def _finished_or_undone(self, made: Done) -> Done:
+        """A document of ours that the server will not take as far as it should go is none: Refused means not there."""
+        try:
+            return self._finished(made)
+        except VendorRejected:
+            self._life.reach(made.native_id, "gone")
+            raise
 
     def _sent(self, model: Record, options: Record) -> Done:
         result = self._reader.client.form("Save", self._form.form_id, {**options, "Model": model})

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 STATES = ("FDocumentStatus", "FModifyDate")
-CLOSING = ("FCloseStatus", "FCancelStatus", "FCreateDate")
+CHANGED = ("FModifyDate", "FApproveDate", "FCancelDate")  # auditing and voiding leave FModifyDate alone
+VOIDING = ("FCancelStatus", "FApproveDate", "FCancelDate")
+CLOSING = ("FCloseStatus", "FCloseDate", *VOIDING)
 AMOUNTS = ("FTaxPrice", "FEntryTaxRate", "FAmount", "FAllAmount")
 
 
@@ -19,6 +21,7 @@ class Form:
 
     `name`: of its stream and of its sink. `key`: the native id, `number`: what people know it by, and we as well.
     `org`: the organisation its rows belong to, where it has one. `entry`: the entity that holds its lines.
+    `times`: of what happens to it.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Form:
     entry: str = ""
     lines: tuple[str, ...] = ()
     quantity: str = "FQty"
+    times: tuple[str, ...] = ("FModifyDate",)
 
     @property
     def is_bill(self) -> bool:
@@ -84,7 +88,8 @@ SALES_ORDER = Form(
     "销售订单",
     "SAL_SaleOrder",
     "FID",
-    ("FDate", *_named("FCustId"), "FSaleOrgId.FNumber", *CLOSING, "FNote"),
+    ("FDate", *_named("FCustId"), "FSaleOrgId.FNumber", *CLOSING, "FCreateDate", "FNote"),
+    times=(*CHANGED, "FCloseDate"),
     org="FSaleOrgId",
     entry="FSaleOrderEntry",
     lines=(*_named("FMaterialId"), *_named("FUnitID"), "FQty", *AMOUNTS),
@@ -96,6 +101,7 @@ PURCHASE_ORDER = Form(
     "PUR_PurchaseOrder",
     "FID",
     ("FDate", *_named("FSupplierId"), *CLOSING),
+    times=(*CHANGED, "FCloseDate"),
     org="FPurchaseOrgId",
     entry="FPOOrderEntry",
     lines=(*_named("FMaterialId"), *_named("FUnitId"), "FQty", "FStockInQty", "FDeliveryDate", *AMOUNTS),
@@ -106,7 +112,8 @@ GOODS_ISSUE = Form(
     "销售出库单",
     "SAL_OUTSTOCK",
     "FID",
-    ("FDate", *_named("FCustomerID"), "FCancelStatus", "FCarriageNO", "FNote"),
+    ("FDate", *_named("FCustomerID"), *VOIDING, "FCarriageNO", "FNote"),
+    times=CHANGED,
     org="FStockOrgId",
     entry="FEntity",
     lines=(*_named("FMaterialID"), *_named("FUnitID"), "FRealQty", "FStockID.FNumber", "FLot.FNumber", *AMOUNTS),
@@ -118,7 +125,8 @@ GOODS_RECEIPT = Form(
     "采购入库单",
     "STK_InStock",
     "FID",
-    ("FDate", *_named("FSupplierId"), "FCancelStatus"),
+    ("FDate", *_named("FSupplierId"), *VOIDING),
+    times=CHANGED,
     org="FStockOrgId",
     entry="FInStockEntry",
     lines=(

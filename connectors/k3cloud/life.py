@@ -60,7 +60,7 @@ class LifeCycle:
 
     def _tried(self, step: str, native_id: str) -> DuijieError | None:
         try:
-            self._client.form(step, self._form_id, {"Ids": native_id})
+            self._retrier.write(lambda: self._client.form(step, self._form_id, {"Ids": native_id}))
         except (OutcomeUnknown, VendorRejected) as error:
             return error
         return None

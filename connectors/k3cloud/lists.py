@@ -55,7 +55,7 @@ class Reader:
 
 
 class FormStream:
-    """One form, by the time of its last change or by number."""
+    """One form, by the times of its changes or by number."""
 
     def __init__(self, reader: Reader, form: Form) -> None:
         self._reader = reader
@@ -70,7 +70,7 @@ class FormStream:
 
     def read(self, window: Window) -> Iterator[Page]:
         """Records changed in the window, or those with the window's numbers, of our organisation."""
-        for condition in conditions(window, self._form.number):
+        for condition in conditions(window, self._form.number, self._form.times):
             for records in self._reader.records(self._form, self._reader.mine(self._form.org, condition)):
                 yield Page(records)
 

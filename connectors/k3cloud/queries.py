@@ -20,6 +20,7 @@ from duijie.connect.protocol import Window
 CHINA = ZoneInfo("Asia/Shanghai")
 PAGE_ROWS = 2000
 KEYS_AT_ONCE = 100
+MODIFIED = "FModifyDate"
 
 Row = list[Any]
 
@@ -40,13 +41,14 @@ def some_of(name: str, keys: Sequence[str]) -> Iterator[str]:
         yield any_of(name, keys[start : start + KEYS_AT_ONCE])
 
 
-def conditions(window: Window, number: str) -> Iterator[str]:
-    """Changed in the window, or with the window's keys in the field `number`."""
+def conditions(window: Window, number: str, times: Sequence[str] = (MODIFIED,)) -> Iterator[str]:
+    """With one of these times in the window, or with the window's keys in the field `number`."""
     if window.keys:
         yield from some_of(number, window.keys)
         return
     since, until = (literal(_second(moment)) for moment in (window.since, window.until))
-    yield f"FModifyDate >= {since} and FModifyDate < {until}"
+    either = [f"{name} >= {since} and {name} < {until}" for name in times]
+    yield either[0] if len(either) == 1 else f"({' or '.join(f'({one})' for one in either)})"
 
 
 def asking(form_id: str, fields: Sequence[str], condition: str, order: str, limit: int) -> Record:

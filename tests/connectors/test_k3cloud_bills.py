@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -173,17 +174,21 @@ class TestLife:
         done(sink(site, SALES_ORDER, bill_goal="audit").write([k3cloud_bill(SALES_ORDER, 1)]))
         assert status(site, SALES_ORDER) == "C"
 
-    def test_after_a_lost_save_the_next_attempt_goes_on_with_its_life(self, site: Site) -> None:
-        target, sent = sink(site, SALES_ORDER, bill_goal="audit"), k3cloud_bill(SALES_ORDER, 1)
-        site.order({"kind": "lose_answer", "match": ".Save.", "count": 1})
-        assert isinstance(one(target.write([sent])), Unknown)
-        done(target.write([sent]))
-        assert status(site, SALES_ORDER) == "C"
+    @pytest.mark.parametrize("kind", ["lose_answer", "malformed"])
+    def test_a_lost_save_that_is_found_goes_on_with_its_life(self, site: Site, kind: str) -> None:
+        site.order({"kind": kind, "match": ".Save.", "count": 1})
+        done(sink(site, SALES_ORDER, bill_goal="audit").write([k3cloud_bill(SALES_ORDER, 1)]))
+        assert (status(site, SALES_ORDER), site.fired()) == ("C", 1)
 
-    def test_what_cannot_be_audited_stays_saved_and_says_why(self, site: Site) -> None:
+    def test_a_save_that_may_be_under_way_is_unknown(self, site: Site) -> None:
+        site.order({"kind": "status", "match": ".Save.", "status": 502, "count": 1})
+        assert isinstance(one(sink(site, SALES_ORDER).write([k3cloud_bill(SALES_ORDER, 1)])), Unknown)
+        assert stored(site, SALES_ORDER) == []
+
+    def test_what_cannot_be_audited_is_taken_back_and_says_why(self, site: Site) -> None:
         target, sent = sink(site, GOODS_ISSUE, bill_goal="audit"), k3cloud_bill(GOODS_ISSUE, 1)
         assert "负库存" in refused(target.write([sent]))
-        assert status(site, GOODS_ISSUE) == "B"
+        assert stored(site, GOODS_ISSUE) == []
         seed(site, inventory=[{"material": "A1", "stock": "CK01", "quantity": 9}])
         done(target.write([sent]))
         assert status(site, GOODS_ISSUE) == "C"
@@ -261,8 +266,27 @@ class TestChanging:
         [kept] = stored(site, SALES_ORDER)
         assert (kept["fnote"], kept["fdocumentstatus"]) == ("改", "C")
 
+    def test_a_change_that_is_refused_leaves_an_audited_bill_audited(self, site: Site) -> None:
+        target, sent = sink(site, SALES_ORDER, bill_goal="audit"), k3cloud_bill(SALES_ORDER, 1)
+        native_id = done(target.write([sent])).native_id
+        assert "NOBODY" in refused(target.update([{**sent, "FCustId": {"FNumber": "NOBODY"}}], [native_id]))
+        assert status(site, SALES_ORDER) == "C"
+
 
 class TestReading:
+    def test_an_audit_is_seen_though_it_leaves_the_time_of_change_alone(self, site: Site) -> None:
+        native_id = done(sink(site, SALES_ORDER).write([k3cloud_bill(SALES_ORDER, 1)])).native_id
+        time.sleep(2)
+        since = datetime.now(UTC)
+        window = Window(since, since + timedelta(hours=1))
+        stream = opened(site).streams["sales_order"]
+        assert [record for page in stream.read(window) for record in page.records] == []
+        for step in ("Submit", "Audit"):
+            time.sleep(1)
+            call(site, step, SALES_ORDER.form_id, {"Ids": native_id})
+        [record] = [record for page in stream.read(window) for record in page.records]
+        assert record["FDocumentStatus"] == "C"
+
     @pytest.mark.parametrize("form", BILLS, ids=lambda form: str(form.name))
     def test_what_was_written_comes_back_as_a_valid_document(self, site: Site, form: Form) -> None:
         done(sink(site, form).write([k3cloud_bill(form, 1)]))

@@ -85,7 +85,8 @@ class Documents(Operations):
 
     def stamped(self, step: str) -> Record:
         """Auditing leaves FModifyDate alone."""
-        return {"Audit": {"fapprovedate": self.stamp}, "UnAudit": {"fapprovedate": None}}.get(step, {})
+        times: dict[str, Record] = {"Audit": {"fapprovedate": self.stamp}, "UnAudit": {"fapprovedate": None}}
+        return times.get(step, {})
 
     def _new(self) -> Record:
         native_id = self.store.next("document", 100001)

@@ -8,7 +8,8 @@ followed by a Save without it. Source: 金蝶云星空 WebAPI "保存".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ from connectors.k3cloud.life import LifeCycle
 from connectors.k3cloud.lists import Reader
 from connectors.k3cloud.queries import some_of
 from duijie.codec import Record
-from duijie.connect.errors import AlreadyThere, DuijieError, OutcomeUnknown, VendorRejected
+from duijie.connect.errors import AlreadyThere, AnswerLost, DuijieError, OutcomeUnknown, VendorRejected
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Safety
 from duijie.connect.retry import side_by_side
 
@@ -79,7 +80,7 @@ class FormSink:
         """Un-audit, take back from review, delete, as far as each is needed."""
         return side_by_side(lambda one: self._outcome(partial(self._delete, one)), native_ids, WORKERS)
 
-    def _outcome(self, call: Any) -> Outcome:
+    def _outcome(self, call: Callable[[], Done]) -> Outcome:
         return self._reader.retrier.outcome(call)
 
     def _save(self, payload: Record) -> Done:
@@ -113,7 +114,8 @@ class FormSink:
         try:
             made = self._sent({self._form.key: int(native_id), **payload}, {})
         except DuijieError:
-            self._life.reach(native_id, self._goal)  # what was there before stays what it was
+            with suppress(DuijieError):  # what was there before stays what it was, as far as that can be had
+                self._life.reach(native_id, self._goal)
             raise
         return self._finished(made)
 
@@ -130,9 +132,19 @@ class FormSink:
         """A document of ours that the server will not take as far as it should go is none: Refused means not there."""
         try:
             return self._finished(made)
-        except VendorRejected:
-            self._life.reach(made.native_id, "gone")
+        except VendorRejected as refusal:
+            self._undone(made, refusal)
             raise
+
+    def _undone(self, made: Done, refusal: VendorRejected) -> None:
+        try:
+            self._life.reach(made.native_id, "gone")
+        except DuijieError as error:
+            raise AnswerLost(
+                f"{refusal.zh}。单据 {made.native_no} 已保存, 未能撤回 ({error.zh}); 请在星空中核对该单",
+                en=f"{refusal.en}; {made.native_no} is saved and could not be taken back ({error.en}); look at it there",
+                where=made.native_no,
+            ) from error
 
     def _sent(self, model: Record, options: Record) -> Done:
         result = self._reader.client.form("Save", self._form.form_id, {**options, "Model": model})

@@ -193,6 +193,12 @@ class TestLife:
         done(target.write([sent]))
         assert status(site, GOODS_ISSUE) == "C"
 
+    def test_what_cannot_be_taken_back_is_not_called_refused(self, site: Site) -> None:
+        site.order({"kind": "status", "match": ".Delete.", "status": 503, "rate": 1})
+        outcome = one(sink(site, GOODS_ISSUE, bill_goal="audit").write([k3cloud_bill(GOODS_ISSUE, 1)]))
+        assert isinstance(outcome, Unknown) and "未能撤回" in outcome.zh
+        assert len(stored(site, GOODS_ISSUE)) == 1
+
     def test_new_base_data_serves_bills_once_it_is_audited(self, site: Site) -> None:
         order = k3cloud_bill(SALES_ORDER, 1)
         order["FSaleOrderEntry"][0]["FMaterialId"] = {"FNumber": "N1"}

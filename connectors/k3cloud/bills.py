@@ -142,7 +142,7 @@ class FormSink:
         except DuijieError as error:
             raise AnswerLost(
                 f"{refusal.zh}。单据 {made.native_no} 已保存, 未能撤回 ({error.zh}); 请在星空中核对该单",
-                en=f"{refusal.en}; {made.native_no} is saved and could not be taken back ({error.en}); look at it there",
+                en=f"{refusal.en}; {made.native_no} is saved and was not taken back ({error.en}); look at it there",
                 where=made.native_no,
             ) from error
 

@@ -1,4 +1,5 @@
-"""A local 金蝶云星空: the WebAPI's two body styles, its sign-in by headers or login, and the general ledger's vouchers.
+"""A local 金蝶云星空: the WebAPI's two body styles, its sign-in by headers or login, vouchers, base
+data, stock, and the bills of sales and purchase.
 
 Source: 金蝶云星空 WebAPI documentation and the vendor's SDK 8.2.0. Where those are silent this server has its own
 ways, all listed in docs/connectors/k3cloud.md.
@@ -7,11 +8,14 @@ Seed (each key may be absent; `sandbox.k3cloud_chart` holds the starting values)
 
     {"acct_id": "…", "user": "…", "app_id": "205022_…", "app_secret": "…", "account_book": "001",
      "accounts":   [{"number": "1122", "name": "应收账款", "leaf": true, "disabled": false, "aux": ["customer"]}],
-     "customers":  [{"number": "C001", "name": "…"}],
+     "customers":  [{"number": "C001", "name": "…"}],      or a model as a Save would bring it; so are the next:
+     "materials", "suppliers", "warehouses", "units", "organisations", "currencies", "bill_types", "tax_rates": […],
+     "inventory":  [{"material": "A1", "stock": "CK01", "quantity": 5, "reserved": 1, "lot": "", "org": "100"}],
      "groups":     {"PRE001": "记"},
      "periods":    {"open": ["202611"]},
      "key_fields": {"F_DJ_SOURCEKEY": 80},     custom text fields of the voucher head: name → length
      "silent_reissue": true,                   signed calls with a dead session: reissue it, or answer MsgCode 1
+     "forgets_repeats": true,                  ValidateRepeatJson lets a JSON pass again once its document is deleted
      "limits":     {"calls": 100, "seconds": 60}}
 """
 
@@ -26,6 +30,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -34,8 +39,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from duijie import codec
-from sandbox.k3cloud_chart import ACCOUNTS, CONFIG, CUSTOMERS
-from sandbox.k3cloud_ledger import Ledgering, Refusal, failed
+from sandbox.k3cloud_chart import ACCOUNTS, BASE_DATA, CONFIG
+from sandbox.k3cloud_documents import Documents
+from sandbox.k3cloud_forms import BY_ID, INVENTORY
+from sandbox.k3cloud_ledger import ACCOUNT, VOUCHER, Chart, Vouchers
+from sandbox.k3cloud_operations import Fault, Operations, Refusal, failed
+from sandbox.k3cloud_stock import row_of
 from sandbox.kit import Handler, Sandbox, json_response
 from sandbox.store import Store
 
@@ -47,7 +56,7 @@ IDLE_SECONDS = 20 * 60
 SKEW_SECONDS = 15 * 60
 MASK = b"0054f397c6234378b09ca7d3e5debce7"
 LOST = "会话信息已丢失，请重新登录"
-WRITES = frozenset(("Save", "BatchSave", "Draft", "Submit", "Audit", "UnAudit", "Delete"))
+WRITES = frozenset(("Save", "BatchSave", "Draft", "Submit", "Audit", "UnAudit", "Delete", "CancelAssign"))
 
 
 class K3CloudSandbox(Sandbox):
@@ -78,9 +87,47 @@ class K3CloudSandbox(Sandbox):
         """Load the shape in the module's docstring; what is absent stays as it is, or starts from the defaults."""
         kept = self.store.get("config", "config") or CONFIG
         self.store.put("config", "config", {**kept, **{name: data[name] for name in CONFIG if name in data}})
-        for form, name, defaults in (("BD_Account", "accounts", ACCOUNTS), ("BD_Customer", "customers", CUSTOMERS)):
-            rows = data.get(name) or ([] if self.store.all(form) else defaults)
-            self.store.put_many(form, {row["number"]: row for row in rows})
+        accounts = data.get("accounts") or ([] if self.store.all(ACCOUNT) else ACCOUNTS)
+        self.store.put_many(ACCOUNT, {row["number"]: row for row in accounts})
+        for form_id, (name, defaults) in BASE_DATA.items():
+            rows = data.get(name) or ([] if self.store.all(form_id) else defaults)
+            self._keep(form_id, rows)
+        self._stock(data.get("inventory") or [])
+
+    def shift_pages(self) -> None:
+        """The first document of every form is deleted: that is what moves rows here, where lists go by id."""
+        for form_id in (VOUCHER, *(form.form_id for form in BY_ID.values())):
+            for key in list(self.store.keys(form_id))[:1]:
+                self.store.drop(form_id, key)
+
+    def _keep(self, form_id: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Base data as if a person had entered and audited it; {"number", "name"} are short for FNumber and FName."""
+        work = self._work(form_id)
+        if not isinstance(work, Documents):
+            return
+        for row in rows:
+            model = {"FNumber": row["number"], "FName": row["name"]} if "number" in row else row
+            old = self.store.get(form_id, str(model["FNumber"]))
+            work.keep(model, old, fdocumentstatus="C", fforbidstatus="B" if row.get("disabled") else "A")
+
+    def _stock(self, rows: Sequence[dict[str, Any]]) -> None:
+        stamp = self.now().astimezone(CHINA).isoformat(timespec="milliseconds")[:23]
+        for row in rows:
+            given = (Decimal(str(row.get(name, 0))) for name in ("quantity", "reserved"))
+            quantity, reserved = given
+            lot, org = str(row.get("lot", "")), str(row.get("org", "100"))
+            kept = row_of(row["material"], row["stock"], org, lot, quantity, stamp, reserved)
+            self.store.put(INVENTORY, kept["fid"], kept)
+
+    def _work(self, form_id: str) -> Operations | None:
+        """What works on a form, None where there is none of this name."""
+        now = self.now().astimezone(CHINA)
+        if form_id.casefold() == VOUCHER.casefold():
+            return Vouchers(self.store, self._config, now)
+        if form_id.casefold() == ACCOUNT.casefold():
+            return Chart(self.store, self._config, now)
+        form = BY_ID.get(form_id.casefold())
+        return Documents(form, self.store, self._config, now) if form else None
 
     @property
     def _config(self) -> dict[str, Any]:
@@ -104,10 +151,9 @@ class K3CloudSandbox(Sandbox):
         session = self._session_of(request)
         if isinstance(session, Response):
             return session
-        form, data = _arguments(body)
-        now = self.now().astimezone(CHINA)
         try:
-            answer = Ledgering(self.store, self._config, now).run(operation, form, data)
+            form, data = _arguments(body)
+            answer = self._done(operation, str(data.get("FormId") or form), data)
         except Refusal as refusal:
             answer = [[refusal.envelope()]] if operation == "ExecuteBillQuery" else refusal.envelope()
         except msgspec.DecodeError:
@@ -115,6 +161,12 @@ class K3CloudSandbox(Sandbox):
         if answer is None:
             return Response(f"response_error:方法 {operation} 未提供", media_type="text/plain")
         return _with_cookie(json_response(answer), session)
+
+    def _done(self, operation: str, form: str, data: dict[str, Any]) -> Any:
+        work = self._work(form)
+        if work is None:
+            raise Refusal([Fault("", f"业务对象 {form or '(空)'} 不存在", 10 if form else 5)])
+        return work.run(operation, data)
 
     def _over_limit(self) -> bool:
         limits = self._config["limits"]

@@ -1,4 +1,5 @@
-"""The sandbox's starting ledger: a chart by 企业会计准则, two shops as customers, voucher words, open periods.
+"""The sandbox's starting ledger: a chart by 企业会计准则, voucher words, open periods; and
+the base data of a small trade: one organisation, two shops as customers, a supplier, a warehouse, a material.
 
 Codes follow 企业会计准则——应用指南 附录 会计科目和主要账务处理; the sub-codes below 2221 and 6601 are this company's
 own choice, as in every real ledger.
@@ -68,10 +69,44 @@ def _account(line: str) -> dict[str, Any]:
 
 
 ACCOUNTS: list[dict[str, Any]] = [_account(line) for line in _CHART.strip().splitlines()]
-CUSTOMERS: list[dict[str, Any]] = [
-    {"number": "C001", "name": "天猫旗舰店"},
-    {"number": "C002", "name": "淘宝企业店"},
-]
+_HEAD_OFFICE = {"FCreateOrgId": {"FNumber": "100"}, "FUseOrgId": {"FNumber": "100"}}
+_BILL_TYPES = {
+    "XSDD01_SYS": "标准销售订单",
+    "CGDD01_SYS": "标准采购订单",
+    "XSCKD01_SYS": "标准销售出库单",
+    "RKD01_SYS": "标准采购入库单",
+}
+
+
+def _owned(number: str, name: str) -> dict[str, Any]:
+    return {"FNumber": number, "FName": name, **_HEAD_OFFICE}
+
+
+BASE_DATA: dict[str, tuple[str, list[dict[str, Any]]]] = {
+    "ORG_Organizations": ("organisations", [{"number": "100", "name": "总公司"}]),
+    "BD_Currency": ("currencies", [{"number": "PRE001", "name": "人民币"}]),
+    "BOS_BillType": ("bill_types", [{"number": number, "name": name} for number, name in _BILL_TYPES.items()]),
+    "BD_TaxRate": ("tax_rates", [{"number": "SL13", "name": "13%"}]),
+    "BD_MATERIALGROUP": ("material_groups", [{"number": "01", "name": "食品"}]),
+    "BD_UNIT": ("units", [{"number": "Pcs", "name": "件"}]),
+    "BD_Customer": ("customers", [_owned("C001", "天猫旗舰店"), _owned("C002", "淘宝企业店")]),
+    "BD_Supplier": ("suppliers", [_owned("V001", "杭州食品有限公司")]),
+    "BD_STOCK": ("warehouses", [_owned("CK01", "主仓")]),
+    "BD_MATERIAL": (
+        "materials",
+        [
+            {
+                **_owned("A1", "面条"),
+                "FMaterialGroup": {"FNumber": "01"},
+                "SubHeadEntity": {
+                    "FErpClsID": "1",
+                    "FBaseUnitId": {"FNumber": "Pcs"},
+                    "FTaxRateId": {"FNumber": "SL13"},
+                },
+            }
+        ],
+    ),
+}
 CONFIG: dict[str, Any] = {
     "acct_id": "5f0c1a2b3c4d5e",
     "user": "duijie",
@@ -82,5 +117,6 @@ CONFIG: dict[str, Any] = {
     "groups": {"PRE001": "记", "PRE002": "收", "PRE003": "付", "PRE004": "转"},
     "periods": {"open": ["202611", "202612"]},
     "silent_reissue": True,
+    "forgets_repeats": True,
     "limits": {},
 }

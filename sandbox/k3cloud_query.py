@@ -155,6 +155,8 @@ def _comparison(field: str, sign: str, value: Any) -> Test:
 
     def test(row: Row) -> bool:
         cell = comparable(row[field])
+        if cell is None:
+            return False  # as NULL does
         try:
             return compare(cell, value)
         except TypeError as error:
@@ -166,6 +168,18 @@ def _comparison(field: str, sign: str, value: Any) -> Test:
 def _like(pattern: Any) -> re.Pattern[str]:
     parts = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in str(pattern))
     return re.compile("".join(parts), re.DOTALL)
+
+
+def filter_text(given: Any) -> str:
+    """A FilterString as text; the list form is conditions of {Left, FieldName, Compare, Value, Right, Logic}."""
+    if not isinstance(given, list):
+        return str(given or "")
+    parts: list[str] = []
+    for at, one in enumerate(given, 1):
+        value = str(one.get("Value", "")).replace("'", "''")
+        parts.append(f"{one.get('Left') or ''}{one['FieldName']} {one['Compare']} '{value}'{one.get('Right') or ''}")
+        parts += [str(one.get("Logic") or "and")] if at < len(given) else []
+    return " ".join(parts)
 
 
 def compile_filter(text: str, known: frozenset[str]) -> tuple[Test, set[str]]:

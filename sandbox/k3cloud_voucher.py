@@ -13,6 +13,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from sandbox.k3cloud_operations import Fault
+
 Record = dict[str, Any]
 FLEX = {"customer": ("FDETAILID__FFLEX6", "客户")}
 SUMMARY_LENGTH = 255
@@ -30,15 +32,6 @@ ENTRY_FIELDS = frozenset(
         "famountfor",
     ]
 )
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One refusal: field, message, and the MsgCode it belongs to."""
-
-    field: str
-    message: str
-    code: int = 11
 
 
 @dataclass(frozen=True)

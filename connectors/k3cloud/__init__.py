@@ -1,4 +1,4 @@
-"""金蝶云星空 (K3Cloud): vouchers into the general ledger and back out for reconciliation."""
+"""金蝶云星空 (K3Cloud): vouchers, base data, stock and the bills of sales and purchase, out of it and into it."""
 
 from connectors.k3cloud.connector import PLUGIN as CONNECTOR
 

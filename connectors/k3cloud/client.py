@@ -30,7 +30,7 @@ LOGIN = "Kingdee.BOS.WebApi.ServicesStub.AuthService.LoginBySign"
 SESSION_SECONDS = 20 * 60
 DENIED = (401, 403)
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
-SAID = (("已存在", "exists"), ("重复提交", "repeat"), ("已被其他用户修改", "changed"))
+SAID = (("编码唯一", "exists"), ("已存在", "exists"), ("重复提交", "repeat"), ("已被其他用户修改", "changed"))
 
 
 def identity_of(connection: Connection) -> Identity:

@@ -1,7 +1,5 @@
 """Reading GL_VOUCHER: one row per entry in, one record per voucher out.
 
-Pages advance by the voucher's own id, not by row offset: a voucher deleted while we read cannot shift another's
-entries out of sight. The last voucher of a full page may be cut and is read again with the next page.
 Source: 金蝶云星空 WebAPI "ExecuteBillQuery", form GL_VOUCHER.
 """
 
@@ -10,28 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import groupby
+from functools import partial
 from typing import Any
 
 from connectors.k3cloud.client import Client
+from connectors.k3cloud.queries import PAGE_ROWS, asking, literal, whole
 from duijie.codec import Record
-from duijie.connect.errors import ConfigError, MalformedMessage, VendorRejected
+from duijie.connect.errors import ConfigError, VendorRejected
 from duijie.connect.retry import Retrier
 
 FORM = "GL_VOUCHER"
-PAGE_ROWS = 2000
 HEAD = ("FVOUCHERGROUPID.FName", "FVOUCHERGROUPNO", "FDate", "FDocumentStatus", "FModifyDate")
 ENTRY = ("FEXPLANATION", "FACCOUNTID.FNumber", "FDetailID.FFLEX6.FNumber", "FDEBIT", "FCREDIT")
-
-
-def literal(text: str) -> str:
-    """A text inside a FilterString."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def any_of(name: str, values: Sequence[str]) -> str:
-    """`name in ('a','b')`."""
-    return f"{name} in ({','.join(map(literal, values))})"
 
 
 @dataclass
@@ -47,19 +35,8 @@ class VoucherBook:
 
     def read(self, condition: str) -> Iterator[list[Record]]:
         """Pages of vouchers that meet the condition, oldest id first. Raises errors of the tree."""
-        after = 0
-        while True:
-            rows = self._rows(condition, after)
-            groups = [list(group) for _, group in groupby(rows, key=lambda row: row[0])]
-            is_full = len(rows) >= self.page_rows
-            whole = groups[:-1] if is_full else groups
-            if is_full and not whole:
-                raise _too_long(rows[0][0], self.page_rows)
-            if whole:
-                yield [self._voucher(group) for group in whole]
-            if not is_full:
-                return
-            after = whole[-1][0][0]
+        for vouchers in whole(partial(self._rows, condition), 0, self.page_rows):
+            yield [self._voucher(rows) for rows in vouchers]
 
     def require_key_field(self) -> None:
         """Refuse to work with a book whose form lacks our field: it would drop keys in silence. Raises ConfigError."""
@@ -90,15 +67,7 @@ class VoucherBook:
         return self.retrier.read(lambda: self.client.query(ask))
 
     def _asking(self, fields: Sequence[str], condition: str) -> Record:
-        return {
-            "FormId": FORM,
-            "FieldKeys": ",".join(fields),
-            "FilterString": condition,
-            "OrderString": "FVOUCHERID,FEntity_FEntryID",
-            "TopRowCount": 0,
-            "StartRow": 0,
-            "Limit": self.page_rows,
-        }
+        return asking(FORM, fields, condition, "FVOUCHERID,FEntity_FEntryID", self.page_rows)
 
     def _voucher(self, rows: list[list[Any]]) -> Record:
         native_id, key, word, number, date, status, modified = rows[0][:7]
@@ -126,11 +95,3 @@ def _entry(cells: list[Any]) -> Record:
         "debit": Decimal(debit),
         "credit": Decimal(credit),
     }
-
-
-def _too_long(native_id: Any, rows: int) -> MalformedMessage:
-    return MalformedMessage(
-        f"凭证 {native_id} 的分录超过 {rows} 行, 无法一次读完整; 请在合并规则中拆分凭证",
-        en=f"voucher {native_id} has more than {rows} entries and cannot be read whole; split vouchers by rule",
-        where=str(native_id),
-    )

@@ -16,8 +16,8 @@ import yaml
 
 from connectors.k3cloud import CONNECTOR
 from connectors.k3cloud.connector import K3Cloud
+from connectors.k3cloud.queries import literal
 from connectors.k3cloud.signing import Identity, client_secret, login_signature, signed_headers
-from connectors.k3cloud.vouchers import literal
 from duijie import codec
 from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError, CredentialError

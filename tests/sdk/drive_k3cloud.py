@@ -1,4 +1,4 @@
-"""kingdee.cdp.webapi.sdk, the vendor's own: sign in, save, look up, be refused."""
+"""kingdee.cdp.webapi.sdk, the vendor's own: sign in, save, look up, be refused; lead a sales order through its life."""
 
 import json
 import sys
@@ -35,4 +35,31 @@ told = {
 }
 number = told["saved"].get("Result", {}).get("Number", "")
 told["viewed"] = said(lambda: right.View("GL_VOUCHER", {"Number": number, "Id": "", "IsSortBySeq": "false"}))
+
+
+def order(operation, **data):
+    return said(lambda: getattr(right, operation)("SAL_SaleOrder", data))
+
+
+def of_orders():
+    ask = {"FormId": "SAL_SaleOrder", "FieldKeys": "FBillNo,FDocumentStatus,FAllAmount", "OrderString": "FID"}
+    return said(lambda: right.ExecuteBillQuery({**ask, "Limit": 2000}))
+
+
+def submitted_audited_and_taken_back(number):
+    steps = []
+    for operation in ("Audit", "Submit", "Audit", "Delete", "UnAudit", "Delete"):
+        answer = order(operation, Numbers=[number], Ids="")
+        steps.append([operation, answer["Result"]["ResponseStatus"]["IsSuccess"], of_orders()])
+    return steps
+
+
+if "order" in asked:
+    model = asked["order"]["Model"]
+    told["order"] = said(lambda: right.Save("SAL_SaleOrder", asked["order"]))
+    told["again"] = said(lambda: right.Save("SAL_SaleOrder", {"Model": {**model, "FNote": "again"}}))
+    told["steps"] = submitted_audited_and_taken_back(model["FBillNo"])
+    models = [{**model, "FBillNo": "SDK1"}, {**model, "FCustId": {"FNumber": "NOBODY"}}, {**model, "FBillNo": "SDK2"}]
+    told["batch"] = order("BatchSave", Model=models, BatchCount=1)
+    told["batched"] = of_orders()
 print(json.dumps(told))

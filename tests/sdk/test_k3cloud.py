@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.k3cloud import CONNECTOR
+from connectors.k3cloud.forms import SALES_ORDER
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.protocol import Connector
@@ -18,7 +19,7 @@ from duijie.connect.tokens import TokenStore
 from duijie.contract import Site
 from sandbox.k3cloud import K3CloudSandbox
 from sandbox.store import Store
-from tests.contract.sites.k3cloud import k3cloud, k3cloud_unbalanced, k3cloud_voucher
+from tests.contract.sites.k3cloud import k3cloud, k3cloud_bill, k3cloud_unbalanced, k3cloud_voucher
 from tests.sdk.harness import drive_python
 from tests.sdk.recording import Recorded, recorded
 
@@ -47,21 +48,20 @@ def ours(site: Site, folder: Path) -> Connector:
     return CONNECTOR.open(site.connection(), Services(TokenStore(folder), clock=lambda: NOW))
 
 
-def saved_by_us(there: Recorded, site: Site, folder: Path, payload: Record) -> Record:
+def saved_by_us(there: Recorded, site: Site, folder: Path, payload: Record, sink: str = "voucher") -> Record:
     """The `data` of the Save that our sink sends for a payload."""
     there.sent.clear()
-    ours(site.fresh(), folder).sinks["voucher"].write([payload])
+    ours(site.fresh(), folder).sinks[sink].write([payload])
     [sent] = there.to("DynamicFormService.Save")
     return dict(sent.json["data"])
 
 
-def driven(site: Site, voucher: Record, unbalanced: Record) -> Any:
+def driven(site: Site, voucher: Record, unbalanced: Record, **more: Record) -> Any:
     given = site.connection()
     who = {"acct_id": given.extra["acct_id"], "app_id": given.extra["app_id"]}
     account = {"url": given.host, "user": given.login, "secret": given.password, "now": NOW, **who}
-    return drive_python(
-        "k3cloud", codec.decode(codec.encode({**account, "voucher": voucher, "unbalanced": unbalanced}))
-    )
+    asked = {**account, "voucher": voucher, "unbalanced": unbalanced, **more}
+    return drive_python("k3cloud", codec.decode(codec.encode(asked)))
 
 
 def test_it_signs_in_writes_reads_and_is_refused_and_sends_what_we_send(
@@ -84,3 +84,35 @@ def test_it_signs_in_writes_reads_and_is_refused_and_sends_what_we_send(
     by_them = there.to("DynamicFormService.Save")[0]
     assert (by_us.method, by_us.path, by_us.json) == (by_them.method, by_them.path, by_them.json)
     assert {name: by_us.headers[name] for name in SIGNED} == {name: by_them.headers[name] for name in SIGNED}
+
+
+def test_a_sales_order_of_ours_lives_the_same_life_in_its_hands(world: tuple[Recorded, Site], tmp_path: Path) -> None:
+    there, site = world
+    order = saved_by_us(there, site, tmp_path, k3cloud_bill(SALES_ORDER, 1), "sales_order")
+    [by_us] = there.to("DynamicFormService.Save")
+    voucher = saved_by_us(there, site, tmp_path, k3cloud_voucher(1))
+    there.sent.clear()
+    told = driven(
+        site.fresh(), voucher, k3cloud_unbalanced({"key": "x", "model": voucher["Model"]})["model"], order=order
+    )
+
+    assert told["order"]["Result"]["Number"] == order["Model"]["FBillNo"]
+    [error] = told["again"]["Result"]["ResponseStatus"]["Errors"]
+    assert "编码唯一" in error["Message"]
+    assert [(step, passed) for step, passed, _ in told["steps"]] == [
+        ("Audit", False),
+        ("Submit", True),
+        ("Audit", True),
+        ("Delete", False),
+        ("UnAudit", True),
+        ("Delete", True),
+    ]
+    states = [sorted({row[1] for row in rows}) for _, _, rows in told["steps"]]
+    assert states == [["A"], ["B"], ["C"], ["C"], ["D"], []]
+    batch = told["batch"]["Result"]["ResponseStatus"]
+    assert (batch["IsSuccess"], [one["DIndex"] for one in batch["Errors"]]) == (False, [1])
+    assert [one["Number"] for one in batch["SuccessEntitys"]] == ["SDK1", "SDK2"]
+    assert {row[0] for row in told["batched"]} == {"SDK1", "SDK2"}
+
+    by_them = next(one for one in there.to("DynamicFormService.Save") if one.json["formid"] == "SAL_SaleOrder")
+    assert (by_us.method, by_us.path, by_us.json) == (by_them.method, by_them.path, by_them.json)

@@ -26,7 +26,7 @@ from duijie.connect import xml
 from duijie.connect.errors import MalformedMessage
 from sandbox.eas_ledger import MOST_ROWS, Ledger
 from sandbox.eas_wsdl import CONTEXT, FIELDS, GL_SPACE, LOGIN_SPACE, OPERATIONS, SOAPENC, describe
-from sandbox.k3cloud_chart import ACCOUNTS, CUSTOMERS
+from sandbox.k3cloud_chart import ACCOUNTS
 from sandbox.kit import Handler, Sandbox
 from sandbox.store import Store
 
@@ -35,6 +35,7 @@ XSI = "http://www.w3.org/2001/XMLSchema-instance"
 XSD = "http://www.w3.org/2001/XMLSchema"
 NSMAP = {"soapenv": ENV, "xsd": XSD, "xsi": XSI, "soapenc": SOAPENC}
 PATH = "/ormrpc/services/{service}"
+CUSTOMERS = [{"number": "C001", "name": "天猫旗舰店"}, {"number": "C002", "name": "淘宝企业店"}]
 CONFIG: dict[str, Any] = {
     "user": "duijie",
     "password": "kd-secret-2026",

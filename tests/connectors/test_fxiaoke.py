@@ -218,8 +218,7 @@ class TestOnce:
         assert (found.native_id, found.raw["copies"]) == (first.native_id, 2)
 
     def test_many_keys_are_asked_for_in_portions(self, site: Site) -> None:
-        connector = site.open()
-        connector.accounts.limit = 3
+        connector = site.open(extra={"page_size": 3})
         keys = [f"k{number}" for number in range(8)]
         connector.sinks["party"].write([payload(key) for key in keys])
         assert list(connector.sinks["party"].find(keys)) == keys
@@ -245,14 +244,12 @@ class TestReading:
     @pytest.mark.parametrize("per_instant", [1, 2, 3, 7, 30])
     def test_every_customer_once_however_they_fall_on_pages(self, site: Site, per_instant: int) -> None:
         expected = self.fill(site, 25, per_instant)
-        connector = site.open()
-        connector.accounts.limit = 4
+        connector = site.open(extra={"page_size": 4})
         assert sorted(self.keys(connector, today())) == expected
 
     def test_a_customer_changed_while_we_read_hides_no_other(self, site: Site) -> None:
         expected = self.fill(site, 9)
-        connector = site.open()
-        connector.accounts.limit = 3
+        connector = site.open(extra={"page_size": 3})
         pages = connector.streams["account"].read(today())
         got = [record["duijie_key__c"] for record in next(iter(pages)).records]
         site.call(

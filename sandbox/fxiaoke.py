@@ -1,8 +1,8 @@
 """A local 纷享销客: token endpoint and the data and object calls of crm/v2, credentials in every body.
 
-Source: 纷享销客开放平台 (developer.fxiaoke.com/openapi_v2). The vendor's table of error codes and its answers differ: but for
-20016 (token) and 10013 (offset) the codes are this server's own, and so is HTTP 429 for too many calls. Duplicates are
-accepted, as the vendor accepts them where no duplicate rule is set.
+Source: 纷享销客开放平台 (developer.fxiaoke.com/openapi_v2). The vendor's table of error codes and its answers differ:
+but for 20016 (token) and 10013 (offset) the codes are this server's own, and so is HTTP 429 for too many calls.
+Duplicates are accepted, as the vendor accepts them where no duplicate rule is set.
 
 Seed (each key may be absent)::
 

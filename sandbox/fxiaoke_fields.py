@@ -1,9 +1,9 @@
 """The objects of the 纷享销客 sandbox: their fields by type, and what the server holds each field to.
 
-Types and the form of their values: 纷享销客开放平台 "字段值说明": numbers, amounts and percentages are texts, dates and times
-are milliseconds, a reference is the `_id` of a record, a single choice is the value of an option. Which fields an
-object has: its page or the describe of a company, as far as they are public. Which of them must be given, and which
-options there are, is each company's; what stands here is this server's own.
+Types and the form of their values: 纷享销客开放平台 "字段值说明": numbers, amounts and percentages are texts, dates and
+times are milliseconds, a reference is the `_id` of a record, a single choice is the value of an option. Which fields
+an object has: its page or the describe of a company, as far as they are public. Which of them must be given, and
+which options there are, is each company's; what stands here is this server's own.
 """
 
 from __future__ import annotations

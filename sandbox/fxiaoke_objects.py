@@ -1,7 +1,7 @@
 """The records of the 纷享销客 sandbox: what data/{query,get,create,update,invalid,delete,recover} do to them.
 
-Source: 纷享销客开放平台 "新增对象数据", "编辑对象数据", "作废对象数据", "删除对象数据", "恢复对象数据". A record is 作废 first and
-deleted then; its owner is not changed by an update.
+Source: 纷享销客开放平台 "新增对象数据", "编辑对象数据", "作废对象数据", "删除对象数据", "恢复对象数据".
+A record is 作废 first and deleted then; its owner is not changed by an update.
 """
 
 from __future__ import annotations

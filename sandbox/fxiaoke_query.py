@@ -1,7 +1,7 @@
 """data/query of the 纷享销客 sandbox: filters, orders, pages.
 
-Source: 纷享销客开放平台 "查询对象数据列表" and "深翻页文档": at most 100 records a page, an offset that is a multiple of the
-limit and not beyond 10,000, times as milliseconds. Fields that are empty are not answered.
+Source: 纷享销客开放平台 "查询对象数据列表" and "深翻页文档": at most 100 records a page, an offset that is a multiple
+of the limit and not beyond 10,000, times as milliseconds. Fields that are empty are not answered.
 """
 
 from __future__ import annotations

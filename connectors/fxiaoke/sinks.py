@@ -14,7 +14,7 @@ from typing import Any
 from connectors.fxiaoke.objects import Kind, Lines, Reference
 from connectors.fxiaoke.records import CHANGED, ID, Records
 from duijie.codec import Record
-from duijie.connect.errors import DataError
+from duijie.connect.errors import DataError, VendorRejected
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Safety
 from duijie.connect.retry import side_by_side
 
@@ -98,7 +98,12 @@ class ObjectSink:
 
     def _invalidate(self, native_id: str) -> Done:
         data = {"dataObjectApiName": self._kind.api_name, "object_data_id": native_id}
-        answer = self._records.client.data("invalid", data, lambda: self._if_gone(native_id))
+        try:
+            answer = self._records.client.data("invalid", data)
+        except VendorRejected:
+            if not self._is_gone(native_id):
+                raise
+            answer = {}
         return Done(native_id, native_id, answer)
 
     def _details(self, payload: Record) -> Record:
@@ -158,9 +163,9 @@ class ObjectSink:
         found = self.find([key]).get(key)
         return {"errorCode": 0, "dataId": found.native_id} if found else None
 
-    def _if_gone(self, native_id: str) -> Record | None:
+    def _is_gone(self, native_id: str) -> bool:
         rows = [row for page in self._records.having(self._kind.api_name, ID, [native_id]) for row in page]
-        return {"errorCode": 0} if rows and rows[0].get("life_status") == GONE else None
+        return bool(rows) and rows[0].get("life_status") == GONE
 
     def _figures(self, row: Record) -> Figures:
         return {name: Decimal(str(row[one])) for name, one in self._kind.figures.items() if row.get(one)}

@@ -1,51 +1,37 @@
-"""The objects of the 纷享销客 sandbox: their fields, and query, get, create, update over their records.
+"""The records of the 纷享销客 sandbox: what data/{query,get,create,update,invalid,delete,recover} do to them.
 
-Paging, operators and common fields: 纷享销客开放平台 "查询对象数据列表", "新增对象数据", "编辑对象数据".
+Source: 纷享销客开放平台 "新增对象数据", "编辑对象数据", "作废对象数据", "删除对象数据", "恢复对象数据".
+A record is 作废 first and deleted then; its owner is not changed by an update.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from sandbox.fxiaoke_fields import (
+    COMMON,
+    DETAILS,
+    NUMBERS,
+    OBJECTS,
+    OPTIONS,
+    PLACES,
+    READ_ONLY,
+    REFERENCES,
+    REQUIRED,
+    TARGETS,
+    TIMES,
+    Record,
+    field_of,
+)
+from sandbox.fxiaoke_query import Code, Refusal, as_text, known, query, shown
 from sandbox.store import Store
 
-Record = dict[str, Any]
-Test = Callable[[Record], bool]
 NAME_LENGTH = 200
-DEFAULT_LIMIT = 20
-STANDARD_MOST, CUSTOM_MOST = 1000, 100
 CUSTOM_PATH = "/cgi/crm/custom/"
-
-COMMON = {
-    "_id": "text",
-    "name": "text",
-    "owner": "employee",
-    "record_type": "record_type",
-    "life_status": "select_one",
-    "lock_status": "select_one",
-    "create_time": "date_time",
-    "last_modified_time": "date_time",
-    "created_by": "employee",
-    "is_deleted": "true_or_false",
-}
-READ_ONLY = frozenset(("_id", "create_time", "last_modified_time", "created_by", "is_deleted"))
-OBJECTS: dict[str, dict[str, str]] = {
-    "AccountObj": {
-        "account_no": "text",
-        "tel": "phone_number",
-        "email": "email",
-        "url": "url",
-        "remark": "long_text",
-        "account_source": "select_one",
-        "account_level": "select_one",
-        "duijie_key__c": "text",
-    },
-    "ContactObj": {"account_id": "object_reference", "tel": "phone_number", "remark": "long_text"},
-    "object_store__c": {"code__c": "text"},
-}
+NORMAL, INVALID = "normal", "invalid"
 CONFIG: dict[str, Any] = {
     "app_id": "FSAID_duijie",
     "app_secret": "fxiaoke-secret",
@@ -56,51 +42,6 @@ CONFIG: dict[str, Any] = {
     "objects": {},
     "limits": {},
 }
-
-
-class Code(IntEnum):
-    """This server's own error codes (the vendor's are not published)."""
-
-    TOKEN = 90001
-    CREDENTIAL = 90002
-    USER = 90003
-    OBJECT = 90010
-    FIELD = 90011
-    PARAMETER = 90012
-    RECORD = 90013
-    REQUIRED = 90014
-    OPERATION = 90015
-
-
-class Refusal(Exception):
-    """The server says no."""
-
-    def __init__(self, code: Code, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-
-
-def _as_time(value: Any) -> int:
-    if isinstance(value, bool) or not str(value).lstrip("-").isdigit():
-        raise Refusal(Code.PARAMETER, f"时间 {value!r} 不是毫秒数")
-    return int(value)
-
-
-def _as_text(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-_TESTS: dict[str, Callable[[Any, list[Any]], bool]] = {
-    "EQ": lambda cell, values: bool(cell == values[0]),
-    "N": lambda cell, values: bool(cell != values[0]),
-    "GT": lambda cell, values: bool(cell > values[0]),
-    "GTE": lambda cell, values: bool(cell >= values[0]),
-    "LT": lambda cell, values: bool(cell < values[0]),
-    "LTE": lambda cell, values: bool(cell <= values[0]),
-    "LIKE": lambda cell, values: str(values[0]) in str(cell),
-    "BETWEEN": lambda cell, values: bool(values[0] <= cell <= values[1]),
-}
-COUNTS = {"BETWEEN": 2, "IN": 0, "NIN": 0, "IS": -1, "ISN": -1}
 
 
 @dataclass(frozen=True)
@@ -124,13 +65,21 @@ class Tenant:
 
     def describe(self, api_name: str) -> Record:
         """An object's description."""
-        fields = {name: {"api_name": name, "type": kind} for name, kind in self.fields(api_name).items()}
+        fields = {name: field_of(api_name, name, kind) for name, kind in self.fields(api_name).items()}
         return {"api_name": api_name, "is_active": True, "fields": fields}
 
     def run(self, path: str, data: Record) -> Record:
         """The answer of one data call; custom objects have their own path. Raises Refusal."""
         operation = path.rpartition("/")[2]
-        operations = {"query": self._query, "get": self._get, "create": self._create, "update": self._update}
+        operations: dict[str, Callable[[str, Record], Record]] = {
+            "query": self._query,
+            "get": lambda api_name, given: {"data": self._seen(api_name, self._held(api_name, given, "objectDataId"))},
+            "create": self._create,
+            "update": self._update,
+            "invalid": self._invalid,
+            "delete": self._delete,
+            "recover": self._recover,
+        }
         if operation not in operations:
             raise Refusal(Code.OPERATION, f"不支持操作 {operation}")
         inner = data.get("object_data", data)
@@ -145,118 +94,171 @@ class Tenant:
     def stamped(self, api_name: str, row: Record, native_id: str) -> Record:
         """A new record with its system fields."""
         user = [self.config["open_user_id"]]
-        number = {"account_no": f"C{self.store.next('account', 1):06d}"} if api_name == "AccountObj" else {}
         system = {"_id": native_id, "create_time": self.now, "last_modified_time": self.now, "is_deleted": False}
-        usual = {"record_type": "default__c", "life_status": "normal", "lock_status": "0", "owner": user}
-        return {**usual, **number, "created_by": user, **system, **row}
+        usual = {"record_type": "default__c", "life_status": NORMAL, "lock_status": "0", "owner": user}
+        return {**usual, **self._number(api_name), "created_by": user, **system, **row}
+
+    def shift(self, api_name: str) -> None:
+        """The record that was changed first is changed now."""
+        rows = self.store.all(api_name)
+        if rows:
+            first = min(rows, key=lambda row: (int(row["last_modified_time"]), str(row["_id"])))
+            self._put(api_name, first)
+
+    def _number(self, api_name: str) -> Record:
+        if api_name not in NUMBERS:
+            return {}
+        name, prefix = NUMBERS[api_name]
+        return {name: f"{prefix}{self.store.next(f'number/{api_name}', 1):06d}"}
 
     def _query(self, api_name: str, data: Record) -> Record:
-        info = data.get("search_query_info")
-        if not isinstance(info, dict):
-            raise Refusal(Code.PARAMETER, "search_query_info 不能为空")
-        limit, offset = self._page(api_name, info)
-        fields = self.fields(api_name)
-        tests = [_test(fields, one) for one in info.get("filters") or []]
-        rows = [row for row in self.store.all(api_name) if all(test(row) for test in tests)]
-        for order in reversed(info.get("orders") or []):
-            _known(fields, str(order.get("fieldName")))
-            rows.sort(key=_by(order["fieldName"], fields), reverse=not order.get("isAsc", True))
-        wanted = [_known(fields, str(name)) for name in info.get("fieldProjection") or []]
-        page = [_projected(row, wanted) for row in rows[offset : offset + limit]]
-        return {"data": {"total": len(rows), "offset": offset, "limit": limit, "dataList": page}}
+        rows = [self._seen(api_name, row) for row in self.store.all(api_name)]
+        return {"data": query(self.fields(api_name), rows, data.get("search_query_info"))}
 
-    @staticmethod
-    def _page(api_name: str, info: Record) -> tuple[int, int]:
-        limit, offset = info.get("limit", DEFAULT_LIMIT), info.get("offset", 0)
-        most = CUSTOM_MOST if api_name.endswith("__c") else STANDARD_MOST
-        if not isinstance(limit, int) or not 1 <= limit <= most:
-            raise Refusal(Code.PARAMETER, f"limit 应在 1 到 {most} 之间")
-        if not isinstance(offset, int) or offset < 0 or offset % limit:
-            raise Refusal(Code.PARAMETER, f"offset 应是 limit ({limit}) 的整数倍")
-        return limit, offset
+    def _seen(self, api_name: str, row: Record) -> Record:
+        """A record as it is answered: names of what it refers to and labels of its options beside their values."""
+        names: Record = {}
+        for name, kind in self.fields(api_name).items():
+            value = as_text(row.get(name))
+            target = self.store.get(TARGETS.get(name, ""), value) if kind in REFERENCES else None
+            label = OPTIONS.get((api_name, name), {}).get(value)
+            if value and (target or label):
+                names[f"{name}__r"] = target["name"] if target else label
+        return shown({**row, **names})
 
-    def _held(self, api_name: str, native_id: Any) -> Record:
+    def _held(self, api_name: str, data: Record, name: str) -> Record:
+        native_id = data.get(name)
         held = self.store.get(api_name, str(native_id or ""))
         if held is None:
             raise Refusal(Code.RECORD, f"数据 {native_id} 不存在或无权限")
         return held
 
-    def _get(self, api_name: str, data: Record) -> Record:
-        return {"data": self._held(api_name, data.get("objectDataId"))}
-
     def _create(self, api_name: str, data: Record) -> Record:
-        if data.get("details"):
-            raise Refusal(Code.OBJECT, f"对象 {api_name} 没有从对象 {', '.join(data['details'])}")
-        row = self._checked(api_name, data["object_data"])
-        name = _as_text(row.get("name")).strip()
-        if not name:
-            raise Refusal(Code.REQUIRED, "字段 name (名称) 不能为空")
+        row = self._complete(api_name, data["object_data"])
         native_id = f"{0x65AB0000 + self.store.next('record'):x}".rjust(24, "6")
+        lines = self._lines(api_name, data.get("details") or {})
         self.store.put(api_name, native_id, self.stamped(api_name, row, native_id))
+        for detail, parent, line in lines:
+            line_id = f"{0x75AB0000 + self.store.next('record'):x}".rjust(24, "6")
+            self.store.put(detail, line_id, self.stamped(detail, {**line, parent: native_id}, line_id))
         return {"dataId": native_id}
+
+    def _lines(self, api_name: str, details: Record) -> list[tuple[str, str, Record]]:
+        """The lines of a create, checked, each with its object and the field that will hold its master."""
+        own = DETAILS.get(api_name, {})
+        if strange := sorted(details.keys() - own.keys()):
+            raise Refusal(Code.OBJECT, f"对象 {api_name} 没有从对象 {', '.join(strange)}")
+        found = []
+        for detail, rows in details.items():
+            if not isinstance(rows, list):
+                raise Refusal(Code.PARAMETER, f"details.{detail} 应为列表")
+            found += [(detail, own[detail], self._complete(detail, line)) for line in rows]
+        return found
 
     def _update(self, api_name: str, data: Record) -> Record:
         given = dict(data["object_data"])
-        held = self._held(api_name, given.pop("_id", None))
-        row = self._checked(api_name, given)
-        self.store.put(api_name, held["_id"], {**held, **row, "last_modified_time": self.now})
+        held = self._held(api_name, given, "_id")
+        del given["_id"]
+        if data.get("details"):
+            raise Refusal(Code.PARAMETER, "本沙箱不修改从对象")
+        if "owner" in given:
+            raise Refusal(Code.FIELD, "负责人请用 changeOwner 变更")
+        if held["life_status"] == INVALID or held["lock_status"] != "0":
+            raise Refusal(Code.STATE, "数据已作废或已锁定, 不能修改")
+        self._put(api_name, {**held, **self._checked(api_name, given)})
         return {}
 
-    def _checked(self, api_name: str, given: Record) -> Record:
+    def _invalid(self, api_name: str, data: Record) -> Record:
+        held = self._held(api_name, data, "object_data_id")
+        if held["life_status"] == INVALID:
+            raise Refusal(Code.STATE, "数据已作废")
+        self._put(api_name, {**held, "life_status": INVALID})
+        return {}
+
+    def _delete(self, api_name: str, data: Record) -> Record:
+        for held in self._invalid_ones(api_name, data):
+            self.store.drop(api_name, held["_id"])
+        return {}
+
+    def _recover(self, api_name: str, data: Record) -> Record:
+        for held in self._invalid_ones(api_name, data):
+            self._put(api_name, {**held, "life_status": NORMAL})
+        return {}
+
+    def _invalid_ones(self, api_name: str, data: Record) -> list[Record]:
+        asked = data.get("idList")
+        if not isinstance(asked, list) or not asked:
+            raise Refusal(Code.PARAMETER, "idList 应为非空列表")
+        found = [self._held(api_name, {"_id": one}, "_id") for one in asked]
+        if any(row["life_status"] != INVALID for row in found):
+            raise Refusal(Code.STATE, "请先作废数据")
+        return found
+
+    def _put(self, api_name: str, row: Record) -> None:
+        self.store.put(api_name, row["_id"], {**row, "last_modified_time": self.now})
+
+    def _complete(self, api_name: str, given: Any) -> Record:
+        """The fields of a new record, checked, none of those missing that must be there."""
+        row = self._checked(api_name, given)
+        for name in REQUIRED.get(api_name, ("name",)):
+            if not as_text(row.get(name)).strip():
+                raise Refusal(Code.REQUIRED, f"字段 {name}{' (名称)' if name == 'name' else ''} 不能为空")
+        return row
+
+    def _checked(self, api_name: str, given: Any) -> Record:
         """The fields of a write, each known, writable and of its type."""
+        if not isinstance(given, dict):
+            raise Refusal(Code.PARAMETER, "数据应为对象")
         fields = self.fields(api_name)
         row = {name: value for name, value in given.items() if name != "dataObjectApiName"}
         for name, value in row.items():
-            _known(fields, name)
-            if name in READ_ONLY:
+            known(fields, name)
+            if name in READ_ONLY or fields[name] == "auto_number":
                 raise Refusal(Code.FIELD, f"字段 {name} 只读")
-            if fields[name] == "employee":
-                self._check_people(name, value)
-            elif not isinstance(value, str):
-                raise Refusal(Code.FIELD, f"字段 {name} 应为文本")
-        if len(_as_text(row.get("name"))) > NAME_LENGTH:
+            self._check(api_name, name, fields[name], value)
+        if len(as_text(row.get("name"))) > NAME_LENGTH:
             raise Refusal(Code.FIELD, f"字段 name 长度超过 {NAME_LENGTH}")
         return row
 
+    def _check(self, api_name: str, name: str, kind: str, value: Any) -> None:
+        if kind == "employee":
+            self._check_people(name, value)
+        elif kind in TIMES:
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise Refusal(Code.FIELD, f"字段 {name} 应为毫秒数")
+        elif kind == "true_or_false":
+            if not isinstance(value, bool):
+                raise Refusal(Code.FIELD, f"字段 {name} 应为布尔值")
+        elif not isinstance(value, str):
+            raise Refusal(Code.FIELD, f"字段 {name} 应为文本")
+        elif value:
+            self._check_text(api_name, name, kind, value)
+
+    def _check_text(self, api_name: str, name: str, kind: str, value: str) -> None:
+        options = OPTIONS.get((api_name, name))
+        if kind in PLACES and not _is_number(value, PLACES[kind]):
+            raise Refusal(Code.FIELD, f"字段 {name} 应为至多 {PLACES[kind]} 位小数的数字")
+        if kind in REFERENCES and not self._stands(TARGETS.get(name, ""), value):
+            raise Refusal(Code.FIELD, f"字段 {name} 关联的数据 {value} 不存在或已作废")
+        if options and value not in options:
+            raise Refusal(Code.FIELD, f"字段 {name} 没有选项 {value}")
+
+    def _stands(self, api_name: str, native_id: str) -> bool:
+        held = self.store.get(api_name, native_id)
+        return held is not None and held["life_status"] != INVALID
+
     def _check_people(self, name: str, value: Any) -> None:
-        known = {self.config["open_user_id"], *self.config["users"].values()}
-        if not isinstance(value, list) or not set(value) <= known:
+        people = {self.config["open_user_id"], *self.config["users"].values()}
+        if not isinstance(value, list) or not set(value) <= people:
             raise Refusal(Code.FIELD, f"字段 {name} 应为已存在用户 (FSUID) 的列表")
 
 
-def _known(fields: dict[str, str], name: str) -> str:
-    if name not in fields:
-        raise Refusal(Code.FIELD, f"字段 {name} 不存在")
-    return name
-
-
-def _projected(row: Record, wanted: Sequence[str]) -> Record:
-    return {name: row.get(name) for name in wanted} if wanted else row
-
-
-def _by(name: str, fields: dict[str, str]) -> Callable[[Record], Any]:
-    read = _as_time if fields[name] == "date_time" else _as_text
-    return lambda row: read(row.get(name))
-
-
-def _test(fields: dict[str, str], given: Record) -> Test:
-    """One filter as a test of records. Raises Refusal for unknown fields and operators and a wrong count of values."""
-    name, operator = _known(fields, str(given.get("field_name"))), str(given.get("operator"))
-    raw = given.get("field_values")
-    values = raw if isinstance(raw, list) else []
-    if operator not in _TESTS and operator not in COUNTS:
-        raise Refusal(Code.PARAMETER, f"不支持运算符 {operator}")
-    wanted = COUNTS.get(operator, 1)
-    if (wanted == 0 and not values) or (wanted > 0 and len(values) != wanted):
-        raise Refusal(Code.PARAMETER, f"运算符 {operator} 的 field_values 个数不正确")
-    read = _as_time if fields[name] == "date_time" else _as_text
-    if operator in ("IS", "ISN"):
-        return lambda row: (_as_text(row.get(name)) == "") is (operator == "IS")
-    if operator in ("IN", "NIN"):
-        asked = {read(value) for value in values}
-        return lambda row: (read(row.get(name)) in asked) is (operator == "IN")
-    compare, given_values = _TESTS[operator], [read(value) for value in values]
-    return lambda row: compare(read(row.get(name)), given_values)
+def _is_number(value: str, places: int) -> bool:
+    try:
+        exponent = Decimal(value).as_tuple().exponent
+    except InvalidOperation:
+        return False
+    return isinstance(exponent, int) and exponent >= -places
 
 
 __all__ = ["CONFIG", "Code", "Refusal", "Tenant"]

@@ -1,4 +1,4 @@
-"""纷享销客 (Fxiaoke / ShareCRM): buyers into the CRM as customers, customers back out."""
+"""纷享销客 (Fxiaoke / ShareCRM): customers, opportunities, orders and products both ways; base data and stock out."""
 
 from connectors.fxiaoke.connector import PLUGIN as CONNECTOR
 

@@ -38,7 +38,8 @@ class Inapplicable(Exception):
 class StreamCase:
     """A stream and what its seed holds: `count` records in `window`, none in `empty`.
 
-    `mapping`: the *.in.yaml whose results must be valid documents; `lookup` and `settings` are what it asks for.
+    Both windows name keys where a stream is read by keys alone. `mapping`: the *.in.yaml whose results must be valid
+    documents; `lookup` and `settings` are what it asks for.
     `fill` writes what a seed cannot hold. `whole`: the stream brings all there is, whatever the window.
     """
 

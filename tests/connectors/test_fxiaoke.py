@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,16 @@ MAPPING = load_mapping(Path(__file__).parents[2] / "mappings/fxiaoke/party.out.y
 
 
 @dataclass
+class Clock:
+    """Time that moves when a test says so."""
+
+    now: float = field(default_factory=time.time)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
 class Site:
     """A sandbox that is being served, and connections to it."""
 
@@ -37,12 +48,12 @@ class Site:
     folder: Path
     incidents: list[Incident]
 
-    def open(self, **changes: Any) -> Fxiaoke:
+    def open(self, clock: Callable[[], float] = time.time, **changes: Any) -> Fxiaoke:
         extra = {name: CONFIG[name] for name in ("permanent_code", "open_user_id")}
         extra |= {"rate": "1000/second", **changes.pop("extra", {})}
         fields = {"host": self.url, "login": CONFIG["app_id"], "password": CONFIG["app_secret"], **changes}
         connection = Connection("fx", "fxiaoke", extra=extra, **fields)
-        services = Services(TokenStore(self.folder), self.incidents.append)
+        services = Services(TokenStore(self.folder), self.incidents.append, clock=clock)
         return CONNECTOR.open(connection, services)  # type: ignore[return-value]
 
     def order(self, *rules: dict[str, Any]) -> None:
@@ -120,6 +131,25 @@ class TestToken:
         outcomes = site.open().sinks["party"].write([payload(f"k{number}") for number in range(10)])
         assert {type(one) for one in outcomes} == {Done}
         assert sorted(row["duijie_key__c"] for row in site.held()) == sorted(f"k{number}" for number in range(10))
+
+    def test_many_refusals_fetch_no_token_each(self, site: Site) -> None:
+        bad = [payload(f"k{number}") for number in range(20)]
+        for one in bad:
+            one["object"]["name"] = ""
+        outcomes = site.open().sinks["party"].write(bad)
+        assert {type(one) for one in outcomes} == {Refused}
+        assert site.tokens() == 1
+
+    def test_a_refusal_of_an_older_token_is_met_once_with_a_fresh_one(self, site: Site) -> None:
+        clock = Clock()
+        sink = site.open(clock=clock).sinks["party"]
+        sink.write([payload("a")])
+        clock.now += 61
+        bad = payload("b")
+        bad["object"]["name"] = ""
+        assert isinstance(sink.write([bad])[0], Refused)
+        assert [one.kind for one in site.incidents] == ["TokenExpired"]
+        assert site.tokens() == 2
 
     def test_reads_survive_an_expired_token(self, site: Site) -> None:
         connector = site.open()
@@ -218,8 +248,7 @@ class TestOnce:
         assert (found.native_id, found.raw["copies"]) == (first.native_id, 2)
 
     def test_many_keys_are_asked_for_in_portions(self, site: Site) -> None:
-        connector = site.open()
-        connector.accounts.limit = 3
+        connector = site.open(extra={"page_size": 3})
         keys = [f"k{number}" for number in range(8)]
         connector.sinks["party"].write([payload(key) for key in keys])
         assert list(connector.sinks["party"].find(keys)) == keys
@@ -245,14 +274,12 @@ class TestReading:
     @pytest.mark.parametrize("per_instant", [1, 2, 3, 7, 30])
     def test_every_customer_once_however_they_fall_on_pages(self, site: Site, per_instant: int) -> None:
         expected = self.fill(site, 25, per_instant)
-        connector = site.open()
-        connector.accounts.limit = 4
+        connector = site.open(extra={"page_size": 4})
         assert sorted(self.keys(connector, today())) == expected
 
     def test_a_customer_changed_while_we_read_hides_no_other(self, site: Site) -> None:
         expected = self.fill(site, 9)
-        connector = site.open()
-        connector.accounts.limit = 3
+        connector = site.open(extra={"page_size": 3})
         pages = connector.streams["account"].read(today())
         got = [record["duijie_key__c"] for record in next(iter(pages)).records]
         site.call(

@@ -1,4 +1,4 @@
-"""fxiaoke-python: sign in, describe, create, read by id, list, be refused. Its session rewrites the literal host."""
+"""fxiaoke-python: sign in, create, read by id, list page by page, be refused. Its session rewrites the literal host."""
 
 import json
 import sys
@@ -36,6 +36,13 @@ told = {
     "created": created,
     "read": said(lambda: getObj(dataObjectApiName="AccountObj").execute(created.get("dataId", ""))),
     "listed": list(queryObj(dataObjectApiName="AccountObj").execute(filters=asked["filters"], orders=asked["orders"])),
+    "orders": [
+        row["name"]
+        for row in queryObj(dataObjectApiName="SalesOrderObj").execute(orders=asked["orders"], limit=asked["page_size"])
+    ],
+    "opportunity": said(
+        lambda: createObj(dataObjectApiName="NewOpportunityObj").execute(object_data=dict(asked["opportunity"]))
+    ),
     "refused": said(lambda: createObj(dataObjectApiName="AccountObj").execute(object_data={"name": ""})),
 }
 api("0" * 32)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from duijie.drift.seen import ELEMENT, Field, Seen, parent_of
 
 Kind = Literal["new", "missing", "retyped"]
+Below = Literal["closed", "described", "open"]
 FEW = 20  # records: fewer say nothing about a field that may be absent
 USUAL = 0.5  # of the earlier objects had a field that is missed now
 
@@ -27,34 +28,45 @@ class Change:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a schema says of one field; without types it may be anything, and nothing is said of what is below."""
+    """What a schema says of one field, and of what it does not name below it; without types it may be anything."""
 
     types: frozenset[str]
     required: bool
-    open: bool
+    below: Below
 
 
 def changes(now: Seen, schema: Mapping[str, Any] | None, before: Seen) -> list[Change]:
     """Every change, by path. Without a schema the earlier records alone are what was expected."""
     expected = dict(_fields(schema, "")) if schema else _as_before(before)
-    found = [*_strange(now, expected), *_required(now, expected), *_vanished(now, before)]
+    found = [*_strange(now, expected, before), *_required(now, expected), *_vanished(now, before)]
     return sorted({(one.kind, one.path): one for one in found}.values(), key=lambda one: (one.path, one.kind))
 
 
-def _strange(now: Seen, expected: Mapping[str, Expected]) -> Iterator[Change]:
-    """Fields nobody described, and values of a type nobody expected; not what is below a field that is told already."""
-    if not expected:
-        return
+def _strange(now: Seen, expected: Mapping[str, Expected], before: Seen) -> Iterator[Change]:
+    """Fields nobody expected, and values of a type nobody expected; not what is below a field that is told already."""
     told: set[str] = set()
-    for path, field in now.fields.items():
-        if any(path.startswith((f"{each}.", f"{each}{ELEMENT}")) for each in told) or _below_open(path, expected):
+    for path, field in now.fields.items() if expected else ():
+        if any(path.startswith((f"{each}.", f"{each}{ELEMENT}")) for each in told):
             continue
         if path not in expected:
-            told.add(path)
-            yield _change("new", path, "", field, field.types)
+            if _is_new(path, expected, before):
+                told.add(path)
+                yield _change("new", path, "", field, field.types)
         elif odd := [kind for kind in field.types if not _fits(kind, expected[path].types)]:
             told.add(path)
             yield _change("retyped", path, " / ".join(sorted(expected[path].types)), field, odd)
+
+
+def _is_new(path: str, expected: Mapping[str, Expected], before: Seen) -> bool:
+    """Whether a field that is not described is one that did not come before, as far as the schema leaves that open."""
+    is_known = before.records >= FEW
+    match _below(path, expected):
+        case "closed":
+            return True
+        case "described":
+            return not is_known or path not in before.fields
+        case "open":
+            return is_known and path not in before.fields
 
 
 def _required(now: Seen, expected: Mapping[str, Expected]) -> Iterator[Change]:
@@ -86,20 +98,21 @@ def _fits(kind: str, types: frozenset[str]) -> bool:
     return not types or kind in types or (kind == "integer" and "number" in types)
 
 
-def _below_open(path: str, expected: Mapping[str, Expected]) -> bool:
-    """Whether the nearest described field above lets anything be below it. A schema speaks of the whole at \"\"."""
+def _below(path: str, expected: Mapping[str, Expected]) -> Below:
+    """What the nearest described field above says of what it does not name. The whole stands at \"\"."""
     while path:
         path = parent_of(path)
         if path in expected:
-            return expected[path].open
-    return False
+            return expected[path].below
+    return "described"
 
 
 def _fields(schema: Mapping[str, Any], path: str, required: bool = False) -> Iterator[tuple[str, Expected]]:
     given = schema.get("type", ())
     types = frozenset([given] if isinstance(given, str) else given)
-    described = "properties" in schema or "items" in schema
-    yield path, Expected(types, required, schema.get("additionalProperties") is True or not described)
+    more = schema.get("additionalProperties")
+    is_free = more is True or not ("properties" in schema or "items" in schema)
+    yield path, Expected(types, required, "closed" if more is False else "open" if is_free else "described")
     for name, inner in schema.get("properties", {}).items():
         below = f"{path}.{name}" if path else name
         yield from _fields(inner, below, name in schema.get("required", ()))
@@ -111,6 +124,6 @@ def _as_before(before: Seen) -> dict[str, Expected]:
     if before.records < FEW:
         return {}
     return {
-        path: Expected(frozenset(field.types) - {"null"}, required=False, open=False)
+        path: Expected(frozenset(field.types) - {"null"}, required=False, below="described")
         for path, field in before.fields.items()
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -82,6 +82,27 @@ class TestEarlierTraffic:
 
     def test_without_either_nothing_is_said(self) -> None:
         assert found({"no": 1}, schema=None) == []
+
+
+class TestWhatASchemaDoesNotName:
+    """Some vendors' documents name part of what they send: what came before is then not new."""
+
+    BEFORE: ClassVar = [{**GOOD, "undocumented": 1}] * 20
+
+    def test_is_new_only_once_where_the_schema_leaves_it_open(self) -> None:
+        assert found({**GOOD, "undocumented": 2}, before=self.BEFORE) == []
+        assert found({**GOOD, "level": 2}, before=self.BEFORE) == [("new", "level", "integer", 1)]
+
+    def test_is_new_whenever_it_comes_where_the_schema_is_closed(self) -> None:
+        closed = {**SCHEMA, "additionalProperties": False}
+        assert found({**GOOD, "undocumented": 2}, before=self.BEFORE, schema=closed) == [
+            ("new", "undocumented", "integer", 1)
+        ]
+
+    def test_is_free_at_first_where_the_schema_takes_anything(self) -> None:
+        free = {**SCHEMA, "additionalProperties": True}
+        assert found({**GOOD, "level": 2}, schema=free) == []
+        assert found({**GOOD, "level": 2}, before=self.BEFORE, schema=free) == [("new", "level", "integer", 1)]
 
 
 class TestLearning:

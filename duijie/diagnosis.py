@@ -46,7 +46,7 @@ def diagnose(connection: Connection, services: Services, state: State = State())
     found = [*_state(state), *_settings(connection, spec)]
     if not any(one.verdict == "fails" for one in found if one.what.startswith("设置")):
         with listening() as dates:
-            found += _calls(connection, services)
+            found += _calls(connection, services, dates)
             found += _clock(dates, services)
     else:
         found.append(Told("登录与权限", "未检查: 请先补全设置", "unasked"))
@@ -80,7 +80,7 @@ def _given(connection: Connection, name: str, target: str) -> Any:
     return getattr(connection, OF_FORM[target]) if target in OF_FORM else connection.extra.get(name)
 
 
-def _calls(connection: Connection, services: Services) -> Iterator[Told]:
+def _calls(connection: Connection, services: Services, dates: list[float]) -> Iterator[Told]:
     try:
         connector = open_connection(connection, services)
         yield from (Told(what, how) for what, how in connector.check())
@@ -88,10 +88,10 @@ def _calls(connection: Connection, services: Services) -> Iterator[Told]:
         yield _failed("登录", error)
         yield Told("权限", "未检查: 请先解决上一项", "unasked")
         return
-    yield from _rights(connector, services)
+    yield from _rights(connector, services, dates)
 
 
-def _rights(connector: Connector, services: Services) -> Iterator[Told]:
+def _rights(connector: Connector, services: Services, dates: list[float]) -> Iterator[Told]:
     for stream in connector.streams.values():
         try:
             parts = list(stream.partitions())
@@ -100,7 +100,7 @@ def _rights(connector: Connector, services: Services) -> Iterator[Told]:
             continue
         for part in parts:
             yield _reads(stream, part, services)
-    yield from (_finds(sink) for sink in connector.sinks.values())
+    yield from (_finds(sink, dates) for sink in connector.sinks.values())
 
 
 def _reads(stream: Stream, part: str, services: Services) -> Told:
@@ -124,10 +124,11 @@ def _first(stream: Stream, window: Window) -> Page | None:
     return next(iter(stream.read(window)), None)
 
 
-def _finds(sink: Sink) -> Told:
+def _finds(sink: Sink, dates: list[float]) -> Told:
     what = f"写入 {sink.name}"
     if sink.safety is Safety.ABSOLUTE:
         return Told(what, "未检查: 写入前无法试写, 首次写入即知", "unasked")
+    before = len(dates)
     try:
         sink.find([ABSENT])
     except CredentialError as error:
@@ -136,6 +137,8 @@ def _finds(sink: Sink) -> Told:
         return Told(what, "未检查: 只能按本系统的单号查询, 首次写入即知", "unasked")
     except DuijieError as error:
         return _failed(what, error)
+    if dates and len(dates) == before:
+        return Told(what, "未检查: 查询没有发出请求 (对方没有可用的查询, 或单号须有其格式), 首次写入即知", "unasked")
     return Told(what, "可查询我方单号 (未写入任何数据, 写权限在首次写入时确认)")
 
 

@@ -99,7 +99,7 @@ class _Changed(ABC):
 
     def _changed(self, shop: str, since: datetime, until: datetime) -> Iterator[Page]:
         ask = partial(self._page, shop)
-        for rows in pages(ask, int(since.timestamp()) - 1, int(until.timestamp()) + 1, DEPTH):
+        for rows in pages(ask, int(since.timestamp()), int(until.timestamp()) + 1, DEPTH):
             inside = [row for row in rows if since.timestamp() <= self._changed_at(row) < until.timestamp()]
             yield Page(self._told(shop, inside))
 
@@ -144,7 +144,7 @@ class Orders(_Changed):
         return dict(data["shop_order_detail"])
 
     def _page(self, shop: str, page: int, since: int, until: int) -> tuple[Sequence[Record], int]:
-        window = {"update_time_start": since, "update_time_end": until}
+        window = {"update_time_start": since - 1, "update_time_end": until}  # whether ends belong to it is not told
         data = self._client.read(
             shop, "order.searchList", page=page, size=PAGE_SIZE, order_by="update_time", order_asc=True, **window
         )
@@ -192,7 +192,7 @@ class AfterSales(_Changed):
         return next((dict(row) for row in rows if str(self._number(row)) == number), None)
 
     def _page(self, shop: str, page: int, since: int, until: int) -> tuple[Sequence[Record], int]:
-        window = {"update_start_time": since, "update_end_time": until}
+        window = {"update_start_time": since - 1, "update_end_time": until}
         data = self._client.read(
             shop, "afterSale.List", page=page, size=PAGE_SIZE, order_by=["update_time asc"], **window
         )

@@ -19,7 +19,7 @@ from connectors.eas.settings import Settings
 from connectors.eas.vouchers import ZERO, Ledger, periods
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError, TokenExpired, VendorRejected
+from duijie.connect.errors import AnswerLost, ConfigError, TokenExpired, VendorRejected
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Page, Safety, Sink, Stream, Window
 from duijie.connect.readback import ReadBack
 from duijie.connect.services import Services
@@ -105,11 +105,14 @@ class VoucherSink:
 
     def _save(self, payload: Record) -> Done:
         """Raises errors of the tree. After a fault nobody knows what was done: it is looked up first."""
-        self._proof.must_hold()
         self._settings.must_read()
         key = self.key_of(payload)
+        self._proof.may_write(key)
         try:
             rows = self._client.write(self._lines(payload, key), self._settings.verify)
+        except AnswerLost:
+            self._proof.lost(key, lambda: key in self._look_up([key]))
+            raise
         except (TokenExpired, VendorRejected) as fault:
             there = self._look_up([key]).get(key)
             if there is None:

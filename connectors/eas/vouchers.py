@@ -1,14 +1,15 @@
 """The vouchers of one company, read by period: rows of getVoucher in, one record a voucher out.
 
 getVoucher has no other window than fromRow and toRow; whether it counts from 0 or 1, and whether toRow is included,
-is not published. So pages overlap by a row, rows are told apart by all that stands in them, the list ends where a page
-brings nothing new, and a list of several pages is read until two readings are alike: a voucher deleted meanwhile hides
-none.
+is not published. So pages overlap by a row, and rows are told apart by all that stands in them and by how often that
+came before on their page (two entries of a voucher may be alike). The list ends where a page brings nothing new, and a
+list of several pages is read until two readings are alike: a voucher deleted meanwhile hides none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 
 from connectors.eas.client import Client
@@ -60,13 +61,13 @@ class Ledger:
 
     def _one_reading(self, period: str) -> tuple[list[Row], int]:
         """All rows, each once, and how many pages brought any."""
-        found: dict[Row, None] = {}
+        found: dict[tuple[Row, int], None] = {}
         at = pages = 0
         while True:
-            page = [tuple(row) for row in self.client.read(*self._range(period, at))]
+            page = list(_numbered(tuple(row) for row in self.client.read(*self._range(period, at))))
             fresh = [row for row in page if row not in found]
             if not fresh:
-                return list(found), pages
+                return [row for row, _ in found], pages
             found.update(dict.fromkeys(fresh))
             pages += 1
             at += max(len(page) - 1, 1)
@@ -118,6 +119,14 @@ class Ledger:
                 where=f"voucher_columns.{name}",
             )
         return row[at]
+
+
+def _numbered(rows: Iterable[Row]) -> Iterator[tuple[Row, int]]:
+    """Each row with how many like it came before."""
+    here: Counter[Row] = Counter()
+    for row in rows:
+        yield row, here[row]
+        here[row] += 1
 
 
 def periods(first: str, last: str) -> Iterator[str]:

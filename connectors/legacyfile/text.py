@@ -62,7 +62,7 @@ def _cells(path: Path, encoding: str, held: Read) -> Iterator[list[Any]]:
     csv.field_size_limit(LONGEST_CELL)
     delimiter = held.delimiter or _separator(path, encoding, max(held.header, 1))
     with path.open(encoding=encoding, errors="surrogateescape", newline="") as file:
-        rows = csv.reader(file, delimiter=delimiter)
+        rows = csv.reader(file, delimiter=delimiter, strict=True)
         try:
             for row in rows:
                 yield [_cell(text) for text in row]

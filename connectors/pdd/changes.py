@@ -60,7 +60,7 @@ class Changed:
     name: str
     entity: str
     key: str
-    traits = Traits(longest=LONGEST)
+    traits = Traits(longest=LONGEST, answers_keys=False)  # what is older than three months is not answered either
     method: str
     rows: str  # the field of the answer that holds the records
     changed: str  # the field of a record that says when it changed

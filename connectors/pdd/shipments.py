@@ -28,15 +28,15 @@ ON = 1
 NO_REFUND = 1
 IN_PARCELS = 1
 FIRST = 1
-HELD_SECONDS = 1800.0
+HELD_SECONDS = 6 * 3600.0  # with the eight tries of a delivery two days: reviews take that long
 NO_SUCH_ORDER = Refused(
     "pdd:no-such-order",
     "店铺中没有该订单 (或已超过三个月), 请核对订单号与店铺后重放",
     "the shop has no such order of the last three months; check order number and shop, then replay",
 )
 HELD = Later(
-    "订单风控审核中或被平台暂停发货, 解除前不可发货; 稍后自动重试",
-    "the order is under review or held by the platform and must not be shipped; it will be tried again",
+    "订单风控审核中或被平台暂停发货, 解除前不可发货; 稍后自动重试, 两天后仍未解除则转人工",
+    "the order is under review or held by the platform and must not be shipped; it is tried for two days",
     HELD_SECONDS,
 )
 REFUNDED = Refused(

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
 
 from connectors.sqldb.database import Database, Row
 from duijie.connect.errors import ConfigError
@@ -222,6 +223,13 @@ def _must_have(held: Read, kinds: Mapping[str, Any]) -> None:
             where=held.table,
         )
     kind = kinds.get(held.modified)
+    if isinstance(kind, mssql.DATETIMEOFFSET):
+        raise ConfigError(
+            f"列 {held.modified} 是 datetimeoffset, 不能直接按时间窗口读取; 请建视图把它转换为 datetime2 "
+            f"(CAST({held.modified} AS datetime2)) 后读取该视图",
+            en=f"{held.modified} is a datetimeoffset; read a view that casts it to datetime2",
+            where=f"{held.table}.{held.modified}",
+        )
     if held.modified and not held.modified_format and not (_is_time(kind) or isinstance(kind, sa.Date)):
         raise ConfigError(
             f"列 {held.modified} 的类型 {kind} 不是时间; 若以文本保存请填 modified_format"

@@ -105,7 +105,7 @@ class ShopStockSink:
         if not isinstance(outcome, Done):
             return outcome
         touched = outcome.raw.get("skus", {}).get("sku", [])
-        mine = next((row for row in touched if row["outer_id"] == payload["sku"]), None)
+        mine = next((row for row in touched if row.get("outer_id") == payload["sku"]), None)
         if mine is None:
             return Unknown("应答未列出该 SKU, 先回读再决定", "the answer does not list this SKU; it will be read back")
         return Done(str(mine["sku_id"]), self.key_of(payload), mine)

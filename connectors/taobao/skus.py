@@ -21,8 +21,8 @@ class Skus:
         return f"{shop}:{sku}"
 
     def keyed(self, shop: str, row: Record) -> Record:
-        """The row with `shop` and `shop_sku`; its item is remembered."""
-        key = self.key(shop, row["outer_id"])
+        """The row with `shop` and `shop_sku` ("#sku_id" where it has no 商家编码); its item is remembered."""
+        key = self.key(shop, str(row.get("outer_id") or f"#{row['sku_id']}"))
         self._item[key] = str(row["num_iid"])
         return {**row, "shop": shop, "shop_sku": key}
 

@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
-from connectors.tplus.client import Client
+from connectors.tplus.client import ERRORS, Client
 from duijie.codec import Record
 from duijie.connect.errors import AlreadyThere, DuijieError, MalformedMessage, VendorRejected
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Safety
@@ -76,8 +76,8 @@ class BillSink:
         return self._client.retrier.outcome(partial(self._save, payload))
 
     def _save(self, payload: Record) -> Done:
-        answer = self._client.write(self._kind.create, {"dto": payload})
         key = self.key_of(payload)
+        answer = _taken(self._client.write(self._kind.create, {"dto": payload}), key)
         try:
             found = self._found(key)
         except DuijieError:
@@ -136,7 +136,7 @@ class VoucherSink:
     def _save(self, payload: Record) -> Done:
         key = self.key_of(payload)
         try:
-            return Done(key, key, {"answer": self._client.write("doc/Create", {"dto": payload})})
+            return Done(key, key, {"answer": _taken(self._client.write("doc/Create", {"dto": payload}), key)})
         except AlreadyThere as error:
             sums = self.figures_of(payload)
             raise VendorRejected(
@@ -146,6 +146,13 @@ class VoucherSink:
                 code=error.code,
                 where=key,
             ) from error
+
+
+def _taken(answer: Any, key: str) -> Any:
+    """The answer to a Create of a bill; a text says neither that it was made nor that it was not. Raises AnswerLost."""
+    if isinstance(answer, str) and answer.strip():
+        raise ERRORS.error("trouble", answer[:200], where=key)
+    return answer
 
 
 def _figures(lines: Sequence[Record]) -> Figures:

@@ -167,7 +167,8 @@ def told(answer: Any) -> tuple[str, str]:
     said = answer if isinstance(answer, dict) else {}
     inner = said.get("error")
     part = inner if isinstance(inner, dict) else said
-    code = str(part.get("code") or ("false" if said.get("result") is False else ""))
+    failed = False in (said.get("result"), said.get("success")) or bool(inner)
+    code = str(part.get("code") or ("false" if failed else ""))
     return code, str(part.get("message") or part.get("msg") or (inner if isinstance(inner, str) else ""))
 
 

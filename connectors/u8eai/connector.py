@@ -17,7 +17,7 @@ from connectors.u8eai.settings import Settings, docid_of, native_key
 from connectors.u8eai.vouchers import element_of, figures_of, native_id, record_of
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError
+from duijie.connect.errors import AnswerLost, ConfigError
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Safety, Sink, Stream
 from duijie.connect.readback import ReadBack
 from duijie.connect.retry import side_by_side
@@ -77,10 +77,14 @@ class VoucherSink:
         return found
 
     def _save(self, payload: Record) -> Done:
-        self._proof.must_hold()
         key = self.key_of(payload)
+        self._proof.may_write(key)
         voucher = element_of(payload, key, self._settings)
-        item = self._client.add(voucher, docid_of(f"voucher:{key}"), billtype="gl", renewproofno=RENEW)
+        try:
+            item = self._client.add(voucher, docid_of(f"voucher:{key}"), billtype="gl", renewproofno=RENEW)
+        except AnswerLost:
+            self._proof.lost(key, lambda: key in self._look_up([key]))
+            raise
         number = item.get("u8voucher_id", "").strip()
         if not number:
             return self._confirmed(key)
@@ -92,6 +96,7 @@ class VoucherSink:
     def _confirmed(self, key: str) -> Done:
         """U8 says done and gives no number: what it holds decides."""
         there = self._look_up([key]).get(key)
+        self._proof.after(key, lambda: there is not None)
         if there is None:
             raise ERRORS.error("unwritten", "凭证号", where=key)
         return Done(there.native_id, there.native_no, there.raw)

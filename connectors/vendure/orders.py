@@ -10,7 +10,7 @@ never placed is not read. No name, address or e-mail of a buyer is asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from connectors.vendure.lists import PAGE, between, instant, pages, with_keys
 from connectors.vendure.shop import Shop
@@ -37,6 +37,9 @@ ORDERS = """query orders($options: OrderListOptions) { orders(options: $options)
 } } }"""
 
 
+FAR = datetime(9999, 12, 31, tzinfo=UTC)
+
+
 class Orders:
     """Reads orders of the channel: those that may have changed in a window, and those with given codes."""
 
@@ -45,7 +48,7 @@ class Orders:
         self._recheck = timedelta(days=recheck_days)
 
     def changed(self, since: datetime, until: datetime) -> Iterator[list[Record]]:
-        """Pages of whole orders of which something changed with since ≤ t < until."""
+        """Pages of whole orders whose last change was at since ≤ t < until."""
         for rows in pages(self.shop.client, CHANGES, "orders", self._suspects(since, until), LOOKED_OVER):
             codes = [row["code"] for row in rows if since <= instant(changed_at(row)) < until]
             for start in range(0, len(codes), PAGE):
@@ -112,7 +115,7 @@ class RefundStream:
             wanted = set(window.keys)
             yield Page([one for one in self._refunds(self._orders.by_code(list(codes))) if one["key"] in wanted])
             return
-        for rows in self._orders.changed(window.since, window.until):
+        for rows in self._orders.changed(window.since, FAR):  # an order may have changed again after its refund
             yield Page([one for one in self._refunds(rows) if window.since <= instant(one["updatedAt"]) < window.until])
 
     def _refunds(self, orders: Sequence[Record]) -> Iterator[Record]:

@@ -52,13 +52,18 @@ class ProductSink:
         return str(payload["sku"])
 
     def figures_of(self, payload: Record) -> Figures:
-        """None: a product without a price is one too."""
-        return {}
+        """The price in minor units, tax included; 0 without one."""
+        return {"price": Decimal(payload.get("price") or 0)}
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
         """By SKU; of several the oldest counts, `raw.copies` says how many there are."""
         held = by_sku(self._shop.client, keys)
-        return {sku: Found(str(rows[0]["id"]), sku, {}, {**rows[0], "copies": len(rows)}) for sku, rows in held.items()}
+        return {
+            sku: Found(
+                str(rows[0]["id"]), sku, {"price": Decimal(rows[0]["priceWithTax"])}, {**rows[0], "copies": len(rows)}
+            )
+            for sku, rows in held.items()
+        }
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         """One product with one variant each."""

@@ -77,19 +77,21 @@ class FulfillmentSink:
         items = _items(payload) or left(order, records)
         if record is None and not items:
             return _nothing_left(order)
-        return self._client.retrier.outcome(lambda: self._put(order, records, record, payload, items))
+        made = [] if record is None else [record]
+        return self._client.retrier.outcome(lambda: self._put(order, records, made, payload, items))
 
     def _put(
-        self, order: Record, records: Sequence[Record], record: Record | None, payload: Record, items: list[Record]
+        self, order: Record, records: Sequence[Record], made: list[Record], payload: Record, items: list[Record]
     ) -> Done:
+        """Two calls; `made` keeps what the first brought, so that repeating the second repeats nothing else."""
         path = f"orders/{order['id']}"
-        if record is None:
+        if not made:
             notify = {"notify_customer": "true"} if self._notified else {}
-            record = self._client.write("POST", f"{path}/fulfillments", _record(payload, items), **notify)
-            records = [*records, record]
-        if order["status"] != COMPLETED and not left(order, records):
+            made.append(self._client.write("POST", f"{path}/fulfillments", _record(payload, items), **notify))
+        held = records if made[0] in records else [*records, made[0]]
+        if order["status"] != COMPLETED and not left(order, held):
             self._client.write("PUT", path, {"status": COMPLETED})
-        return Done(str(record["id"]), self.key_of(payload), record)
+        return Done(str(made[0]["id"]), self.key_of(payload), made[0])
 
     def _records(self, number: str) -> list[Record]:
         """Those of an order that were not taken back."""

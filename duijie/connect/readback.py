@@ -2,14 +2,16 @@
 
 Such a look-up rests on settings that somebody found out at one site. Were they wrong, it would say "not there" of
 everything, and a document whose answer was lost would be written twice. So the first document written is looked up at
-once; where that does not bring it, nothing more is written.
+once; where that does not bring it, nothing more is written. A document whose answer was lost before there was any proof
+is not written again until there is one, or a person has looked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
-from duijie.connect.errors import ConfigError, DuijieError
+from duijie.connect.errors import ConfigError, DuijieError, VendorRejected
 
 
 class ReadBack:
@@ -20,6 +22,7 @@ class ReadBack:
         self._remedy = remedy
         self._proved = False
         self._missed = ""
+        self._doubtful: set[str] = set()
 
     def must_hold(self) -> None:
         """Raises ConfigError once a document that was written could not be read back."""
@@ -41,3 +44,25 @@ class ReadBack:
         except DuijieError:
             return
         self._missed = "" if self._proved else key
+
+    def lost(self, key: str, is_there: Callable[[], bool]) -> None:
+        """The answer to a write under this key was lost: being there is proof, not being there is none."""
+        if self._proved:
+            return
+        with suppress(DuijieError):
+            self._proved = is_there()
+        if not self._proved:
+            self._doubtful.add(key)
+
+    def may_write(self, key: str) -> None:
+        """Raises ConfigError like `must_hold`, and once VendorRejected for a key that may be there unseen."""
+        self.must_hold()
+        if key in self._doubtful and not self._proved:
+            self._doubtful.discard(key)
+            raise VendorRejected(
+                f"{key} 的应答丢失, 且尚未证明查询设置能读回单据; 请在对方系统中核对该单: "
+                "已有则关闭本待处理, 没有则重放",
+                en=f"the answer for {key} was lost before the look-up was proved; look there, replay if it is missing",
+                code="READBACK",
+                where=key,
+            )

@@ -27,4 +27,4 @@ def records_look_as_recorded(site: Site) -> None:
 
 def fixture_of(site: Site, stream: str) -> Path:
     """Where the fixture of a stream lies: in the package of what opens the connection."""
-    return Path(inspect.getfile(site.plugin.open)).parent / "fixtures" / f"{stream}.json"
+    return Path(inspect.getfile(inspect.unwrap(site.plugin.open))).parent / "fixtures" / f"{stream}.json"

@@ -62,7 +62,6 @@ def payloads(url: str) -> dict[str, SinkCase]:
             held=of("sku", "N1"),
             spoil=lambda made: {**made, "tax_rate": 77},
             say=lambda made, text: {**made, "name": text},
-            bare=True,
         ),
         "party": SinkCase(
             lambda number: {"email": f"new{number}@example.com", "first_name": "张三", "last_name": ""},

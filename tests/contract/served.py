@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 from duijie.codec import Record
-from duijie.connect.protocol import Connector, Window
+from duijie.connect.connection import Connection
+from duijie.connect.protocol import Connector, Plugin, Window
+from duijie.connect.services import Services
 from duijie.contract import SinkCase, Site
 from sandbox.kit import Sandbox
 from sandbox.serve import Running
@@ -49,3 +53,15 @@ class Served:
 
 
 served = Served
+
+
+def proven(plugin: Plugin) -> Plugin:
+    """The same, where an earlier document has been read back (`duijie.connect.readback`)."""
+
+    @wraps(plugin.open)
+    def opened(connection: Connection, services: Services) -> Any:
+        made: Any = plugin.open(connection, services)
+        made.proof.after("an earlier one", lambda: True)
+        return made
+
+    return replace(plugin, open=opened)

@@ -11,7 +11,7 @@ from duijie.connect.protocol import Window
 from duijie.contract import SinkCase, Site, StreamCase
 from duijie.mapping import StaticLookup, load_mapping
 from sandbox.eas import CONFIG, EasSandbox
-from tests.contract.served import MAPPINGS, filled, served
+from tests.contract.served import MAPPINGS, filled, proven, served
 
 COMPARED = MAPPINGS / "reconcile/eas_voucher.in.yaml"
 VOUCHER = load_mapping(MAPPINGS / "eas/voucher.out.yaml")
@@ -52,7 +52,7 @@ def eas(url: str) -> Site:
     vouchers = SinkCase(eas_voucher, "voucher", spoil=eas_unbalanced, say=eas_said, cost=eas_cost)
     extra = {"dc_name": CONFIG["dc_name"], "company": CONFIG["company"], "creator": CONFIG["users"][0]}
     return Site(
-        EAS,
+        proven(EAS),
         url,
         str(CONFIG["user"]),
         str(CONFIG["password"]),

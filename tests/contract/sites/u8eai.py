@@ -12,7 +12,7 @@ from duijie.connect.protocol import Window
 from duijie.contract import SinkCase, Site, StreamCase
 from duijie.mapping import StaticLookup, load_mapping
 from sandbox.u8eai import CONFIG, U8Sandbox
-from tests.contract.served import MAPPINGS, served
+from tests.contract.served import MAPPINGS, proven, served
 
 U8 = MAPPINGS / "u8eai"
 VOUCHER, CUSTOMER, VENDOR, INVENTORY, WAREHOUSE = (
@@ -101,7 +101,7 @@ def u8eai(url: str) -> Site:
     goods = [{**one, "main_measure": "01", "tax_rate": "13.000000"} for one in u8_kept("A", 25)]
     counts = {"customer": 12, "vendor": 12, "inventory": 25, "warehouse": 3}
     return Site(
-        U8EAI,
+        proven(U8EAI),
         url,
         "",
         CONFIG["senders"][0],

@@ -1,9 +1,9 @@
-"""Runs a real Tryton 8.2 as the ledger of demo and tests: not a simulation, its own process, its own interpreter.
+"""Runs a real Tryton, 8.2 or 6.0, for demo and tests: not a simulation, its own process, its own interpreter.
 
 `python -m sandbox.tryton setup --venv .venv-tryton --home DIR [--postgres URI]` makes the database once;
 `python -m sandbox.tryton serve --venv … --home … --port P` serves it on 127.0.0.1 until SIGTERM. SQLite is the
 default. The Tryton server is GPL-3.0-or-later: it is started as a program and talked to over JSON-RPC, nothing of it
-is imported. Its environment is made by `make` from requirements/tryton.txt.
+is imported. Its environment is made by `make` from requirements/tryton.txt, that of 6.0 from requirements/tryton60.txt.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
 from duijie import codec
+from duijie.codec import Record
 from sandbox.serve import free_ports
 from sandbox.tryton_plan import JOURNAL, LOGIN, plan
 
@@ -32,20 +34,26 @@ START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 SETUP_SECONDS = 600.0
 SETUP = Path(__file__).with_name("tryton_setup.py")
+RPC_PATHS = {"8.2": "/rpc/", "6.0": "/"}
+Planner = Callable[[str, str, Path], Record]
 
 
 class TrytonServer:
     """`with TrytonServer(home, venv) as url:` set up if need be, started, stopped with its whole process group.
 
-    `postgres` is a URI postgresql://user@host:port/DATABASE, "" for a SQLite file in `home`.
+    `postgres` is a URI postgresql://user@host:port/DATABASE, "" for a SQLite file in `home`. `planner` says what is
+    in it and which series runs it.
     """
 
-    def __init__(self, home: Path, venv: Path, *, postgres: str = "", port: int = 0) -> None:
+    def __init__(self, home: Path, venv: Path, *, postgres: str = "", port: int = 0, planner: Planner = plan) -> None:
         self.home = home.resolve()
         self.venv = venv.resolve()
         self.postgres = postgres
         self.database = urlsplit(postgres).path.strip("/") if postgres else DATABASE
         self.port = port or free_ports(1)[0]
+        self._planner = planner
+        self._plan = planner(self.database, postgres, self.home)
+        self.rpc_path = RPC_PATHS[self._plan["series"]]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -66,7 +74,7 @@ class TrytonServer:
             "schema": self.database,
             "login": LOGIN,
             "password": self.password,
-            "extra": {"journal": JOURNAL, "post": True, "rate": "6000/minute", **extra},
+            "extra": {"journal": JOURNAL, "post": True, "rate": "6000/minute", "rpc_path": self.rpc_path, **extra},
         }
 
     def setup(self) -> bool:
@@ -74,7 +82,7 @@ class TrytonServer:
 
         A SQLite ledger is built once per environment and copied; a PostgreSQL one is built where it will stay.
         """
-        mark = _mark(self.database)
+        mark = codec.digest([self._planner(self.database, "", Path()), SETUP.read_text(encoding="utf-8")])
         ready = self.home / "ready"
         if ready.exists():
             if ready.read_text(encoding="utf-8") != mark:
@@ -92,7 +100,7 @@ class TrytonServer:
         """The folder of the pristine SQLite ledger, below the environment that made it."""
         kept = self.venv / f"ledger-{mark[:16]}"
         if not kept.exists():
-            draft = TrytonServer(self.venv / f"ledger-draft-{os.getpid()}", self.venv)
+            draft = TrytonServer(self.venv / f"ledger-draft-{os.getpid()}", self.venv, planner=self._planner)
             draft.home.mkdir(mode=0o700)
             try:
                 draft._build()
@@ -110,7 +118,7 @@ class TrytonServer:
         self._configure()
         done = subprocess.run(  # noqa: S603  our own script by the interpreter of the environment
             [self._program("python"), "-P", str(SETUP)],
-            input=codec.encode(plan(self.database, self.postgres, self.home)),
+            input=codec.encode(self._plan),
             capture_output=True,
             timeout=SETUP_SECONDS,
             check=False,
@@ -181,17 +189,12 @@ class TrytonServer:
 
     def _answers(self) -> bool:
         body = codec.encode({"id": 0, "method": "common.server.version", "params": []})
-        request = urllib.request.Request(f"{self.url}/rpc/", body, {"Content-Type": "application/json"})  # noqa: S310
+        request = urllib.request.Request(f"{self.url}{self.rpc_path}", body, {"Content-Type": "application/json"})  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=1) as answer:  # noqa: S310  our own loopback address
                 return bool(codec.decode(answer.read())["result"])
         except (urllib.error.URLError, OSError):
             return False
-
-
-def _mark(database: str) -> str:
-    """What a ledger was made by: the plan and the script."""
-    return codec.digest([plan(database, "", Path()), SETUP.read_text(encoding="utf-8")])
 
 
 def _keep_secret(path: Path) -> None:

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from duijie import codec
 from duijie.codec import Record
+from sandbox import tryton_dump
 from sandbox.serve import free_ports
 from sandbox.tryton_plan import JOURNAL, LOGIN, plan
 
@@ -80,7 +81,7 @@ class TrytonServer:
     def setup(self) -> bool:
         """Make the database; False when an earlier run has. Raises RuntimeError with the log's end.
 
-        A SQLite ledger is built once per environment and copied; a PostgreSQL one is built where it will stay.
+        A database is built once per environment, then copied (SQLite) or restored from a dump (PostgreSQL).
         """
         mark = codec.digest([self._planner(self.database, "", Path()), SETUP.read_text(encoding="utf-8")])
         ready = self.home / "ready"
@@ -90,11 +91,19 @@ class TrytonServer:
             return False
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.postgres:
-            self._build()
+            self._restore_or_build(self.venv / f"dump-{mark[:16]}")
         else:
             shutil.copytree(self._built_once(mark), self.home, dirs_exist_ok=True)
         ready.write_text(mark, encoding="utf-8")
         return True
+
+    def _restore_or_build(self, kept: Path) -> None:
+        if kept.exists():
+            tryton_dump.restore(self.postgres, self.home, kept)
+            return
+        self._build()
+        if tryton_dump.can_dump():
+            tryton_dump.keep(self.postgres, self.home, kept)
 
     def _built_once(self, mark: str) -> Path:
         """The folder of the pristine SQLite ledger, below the environment that made it."""

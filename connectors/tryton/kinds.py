@@ -125,7 +125,12 @@ GOODS_ISSUE = Kind(
     title="销售出库单",
     model="stock.shipment.out",
     key="reference",
-    fields=("customer.code", "customer.name", *_SHIPMENT, *(f"outgoing_moves.{name}" for name in _MOVE)),
+    fields=(
+        "customer.code",
+        "customer.name",
+        *_SHIPMENT,
+        *(f"outgoing_moves.{name}" for name in (*_MOVE, "sale.reference", "sale.number")),
+    ),
     company="company",
     related=("moves",),
 )
@@ -135,7 +140,12 @@ GOODS_RECEIPT = Kind(
     title="采购入库单",
     model="stock.shipment.in",
     key="reference",
-    fields=("supplier.code", "supplier.name", *_SHIPMENT, *(f"incoming_moves.{name}" for name in _MOVE)),
+    fields=(
+        "supplier.code",
+        "supplier.name",
+        *_SHIPMENT,
+        *(f"incoming_moves.{name}" for name in (*_MOVE, "purchase.reference", "purchase.number")),
+    ),
     company="company",
     related=("moves",),
 )

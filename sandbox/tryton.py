@@ -83,7 +83,7 @@ class TrytonServer:
 
         A database is built once per environment, then copied (SQLite) or restored from a dump (PostgreSQL).
         """
-        mark = codec.digest([self._planner(self.database, "", Path()), SETUP.read_text(encoding="utf-8")])
+        mark = codec.digest([self._planner(DATABASE, "", Path()), SETUP.read_text(encoding="utf-8")])
         ready = self.home / "ready"
         if ready.exists():
             if ready.read_text(encoding="utf-8") != mark:

@@ -5,6 +5,7 @@ By PostgreSQL's own pg_dump and pg_restore; where they are not installed each da
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -38,9 +39,11 @@ def keep(uri: str, home: Path, kept: Path) -> None:
 
 
 def restore(uri: str, home: Path, kept: Path) -> None:
-    """A new database of what was kept, and its passwords."""
+    """A new database of what was kept, and its passwords; an empty one that is there already is filled."""
     parts = urlsplit(uri)
-    _run("createdb", f"--maintenance-db={urlunsplit(parts._replace(path='/postgres'))}", parts.path.strip("/"))
+    maintenance = urlunsplit(parts._replace(path="/postgres"))
+    with contextlib.suppress(RuntimeError):  # it is there: whether it is empty pg_restore will tell
+        _run("createdb", f"--maintenance-db={maintenance}", parts.path.strip("/"))
     _run("pg_restore", "--no-owner", "-d", uri, str(kept / DUMP))
     for name in SECRETS:
         shutil.copy2(kept / name, home / name)

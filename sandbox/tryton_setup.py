@@ -231,6 +231,7 @@ class Trade:
     def add_warehouses(self) -> None:
         """The one that the module brings, and more of the same build."""
         location = self.model("stock.location")
+        (lost,) = location.find([("type", "=", "lost_found")])
         for row in self.wanted["warehouses"]:
             found = location.find([("type", "=", "warehouse"), ("code", "=", row["code"])])
             warehouse = found[0] if found else location(type="warehouse", code=row["code"])
@@ -239,6 +240,7 @@ class Trade:
                 place = location(name=f"{row['name']} {part}", code=f"{row['code']}-{part}", type="storage")
                 place.save()
                 setattr(warehouse, f"{part}_location", place)
+            warehouse.lost_found_location = lost
             warehouse.save()
 
 

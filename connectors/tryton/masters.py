@@ -130,7 +130,7 @@ def _opportunity(books: Books, payload: Record) -> Record:
         "description": payload["name"],
         "amount": None if payload.get("amount") is None else Decimal(payload["amount"]),
         "conversion_probability": Quantity(payload.get("probability", "0.5")),
-        "employee": books.client.context().get("employee"),
+        "employee": books.read(books.client.context).get("employee"),
         "end_date": date.fromisoformat(close) if close else None,
         "lost_reason": payload.get("lost_reason"),
         "lines": [["create", [_wanted(books, line) for line in payload.get("lines", ())]]],
@@ -187,6 +187,7 @@ OPPORTUNITY_FORM = Form(
     sent=_amount_sent,
     held=_amount_held,
     path=lambda payload: OPPORTUNITY_PATHS[payload["state"]],
+    drafts=frozenset({"lead"}),  # what is to be more may have been left as one: a second write takes it up
     open=frozenset({"lead", "opportunity"}),
     back={"lost": "lead"},
     undo={"lead": "cancel", "opportunity": "cancel", "lost": "lead"},

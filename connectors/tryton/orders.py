@@ -91,11 +91,11 @@ def _order_line(side: Side, books: Books, line: Record) -> Record:
     }
 
 
-def _settle(kind: Kind, side: Side, books: Books, payload: Record, row: Record) -> None:
+def _settle(kind: Kind, side: Side, books: Books, payload: Record, row: Record) -> bool:
     """A line for what rounding makes differ. Raises VendorRejected when it is more than rounding."""
     rest = Decimal(payload["gross"]) - row["total_amount"]
     if not rest:
-        return
+        return False
     step = Decimal(1).scaleb(-books.price_digits(side.line))
     bound = CENT * (len(payload["lines"]) + 1) + step * pieces(_quantities(payload))
     if abs(rest) > bound:
@@ -104,6 +104,7 @@ def _settle(kind: Kind, side: Side, books: Books, payload: Record, row: Record) 
         )
     line = {"type": "line", "quantity": Quantity(1), "unit_price": rest, "description": ROUNDING}
     books.write(kind.model, int(row["id"]), {"lines": [["create", [line]]]})
+    return True
 
 
 def _quantities(payload: Record) -> list[Record]:

@@ -44,14 +44,13 @@ class Kind:
         condition: Domain = list(self.domain)
         if self.company:
             condition.append([self.company, "=", reader.read(reader.client.company)])
-        if self.archived:
-            condition.append(["active", "in", [True, False]])
         return condition
 
     def rows(self, reader: Reader, condition: Domain) -> Iterator[list[Record]]:
         """Raw records that meet a condition on top, in pages."""
         fields = (self.key, *self.fields, *STAMPS)
-        for page in reader.pages(self.model, [*self.condition(reader), condition], fields):
+        context = {"active_test": False} if self.archived else {}
+        for page in reader.pages(self.model, [*self.condition(reader), condition], fields, context):
             yield [self._raw(row) for row in page]
 
     def by_key(self, reader: Reader, keys: Sequence[str]) -> Iterator[list[Record]]:

@@ -127,9 +127,12 @@ def _refused(code: str, payload: Record, text: str) -> DuijieError:
     return ERRORS.error(code, f"{payload['key']}: {text}", where=str(payload["key"]))
 
 
-def _settle_receipt(books: Books, payload: Record, row: Record) -> None:
-    if row["state"] == "draft":
+def _settle_receipt(books: Books, payload: Record, row: Record) -> bool:
+    """What was taken into the shipment, cut down to what has come."""
+    is_more = row["state"] == "draft" and dict(_held(INCOMING, row)) != dict(_sent(payload))
+    if is_more:
         _cut(GOODS_RECEIPT, INCOMING, books, payload, row)
+    return is_more
 
 
 def _sent(payload: Record) -> Figures:

@@ -24,8 +24,9 @@ ZERO = Decimal(0)
 LIVE, ARCHIVED = "active", "inactive"
 
 
-def _nothing(*_: object) -> None:
+def _nothing(*_: object) -> bool:
     """Nothing more to settle."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,10 @@ class Form:
     """One entity as a sink.
 
     `enter(books, payload)` makes the record and tells its id, `amend(books, payload, row)` rewrites it, `settle(books,
-    payload, row)` puts right what the server computes. `path(payload)`: state → button on the way to the goal;
-    `drafts`: the states that are short of it. `open`: the states in which a record can be changed; `back`: state →
-    button that opens it. `undo`: state → button on the way to one of `gone`; ARCHIVED stands for setting inactive.
-    `stuck`: state → code of the error when no button led on.
+    payload, row)` puts right what the server computes and says whether it had to. `path(payload)`: state → button on
+    the way to the goal; `drafts`: the states that are short of it. `open`: the states in which a record can be
+    changed; `back`: state → button that opens it. `undo`: state → button on the way to one of `gone`; ARCHIVED stands
+    for setting inactive. `stuck`: state → code of the error when no button led on.
     """
 
     kind: Kind
@@ -50,7 +51,7 @@ class Form:
     undo: Mapping[str, str]
     back: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset({"cancelled"})
-    settle: Callable[[Books, Record, Record], None] = _nothing
+    settle: Callable[[Books, Record, Record], bool] = _nothing
     stuck: Mapping[str, str] = field(default_factory=dict)
     drafts: frozenset[str] = frozenset()
 
@@ -129,8 +130,9 @@ class RecordSink:
 
     def _finish(self, record: int, payload: Record, path: Mapping[str, str]) -> Done:
         row = self._after(record)
-        self._form.settle(self._books, payload, row)
-        row = self._walk(self._after(record), path)
+        if self._form.settle(self._books, payload, row):
+            row = self._after(record)
+        row = self._walk(row, path)
         if not self._says(row, payload):
             raise ERRORS.error("differs", _told(row), where=str(payload["key"]))
         return _done(row)

@@ -463,11 +463,16 @@ class TestOpportunity:
         assert find(tryton, "opportunity", payload) is None
         assert document("opportunity", held(tryton, "opportunity", payload["key"])[0])["status"] == "cancelled"
 
-    def test_a_lost_answer_is_found_exactly_once(self, site: Site) -> None:
-        payload = opportunity(state="lead")
-        lost(site, "opportunity", b"sale.opportunity.create", payload)
-        found = find(site.open(), "opportunity", payload)
-        assert (dict(found.figures), found.raw["copies"]) == ({"amount": D("1000.50")}, 1)
+    @pytest.mark.parametrize("state", ["lead", "opportunity", "lost"])
+    @pytest.mark.parametrize("cut_at", [b"sale.opportunity.create", b"sale.opportunity.opportunity"])
+    def test_a_lost_answer_never_makes_a_second_one(self, site: Site, state: str, cut_at: bytes) -> None:
+        payload = opportunity(state=state)
+        site.wire.cut_at = cut_at
+        write(site.open(), "opportunity", payload)
+        site.wire.cut_at = None
+        if find(site.open(), "opportunity", payload) is None:
+            done(write(site.open(), "opportunity", payload))
+        assert [record["state"] for record in held(site.open(), "opportunity", payload["key"])] == [state]
 
     def test_one_bad_among_good_ones_is_named(self, tryton: Tryton) -> None:
         bad = opportunity(lines=[{"sku": "NOSUCH", "qty": D(5)}])

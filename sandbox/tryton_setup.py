@@ -78,9 +78,7 @@ class Company:
         self.add_company()
         self.add_year()
         accounts = self.add_chart()
-        self.model("account.journal")(
-            name=self.plan["journal"]["name"], code=self.plan["journal"]["code"], type="general"
-        ).save()
+        self.add_journal()
         if self.plan["trade"]:
             Trade(self, self.plan["trade"], accounts).build()
         self.add_user()
@@ -128,11 +126,21 @@ class Company:
         """The field of a fiscal year and a period that holds the sequence of their moves."""
         return "post_move_sequence" if self.plan["series"] == "6.0" else "move_sequence"
 
+    def add_journal(self) -> None:
+        """The journal of vouchers; 6.0 numbers drafts by a sequence of it."""
+        wanted = self.plan["journal"]
+        journal = self.model("account.journal")(name=wanted["name"], code=wanted["code"], type="general")
+        if self.plan["series"] == "6.0":
+            journal.sequence = self.sequence(wanted["name"], "草-", "Account Journal")
+        journal.save()
+
     def sequence(self, name: str, prefix: str, kind: str = "Account Move") -> Any:
-        """A strict sequence: no number is ever left out. 6.0 numbers moves by an ordinary one."""
-        model = "ir.sequence" if self.plan["series"] == "6.0" and kind == "Account Move" else "ir.sequence.strict"
+        """A strict sequence: no number is ever left out. 6.0 takes ordinary ones, but for invoices."""
+        is_strict = self.plan["series"] != "6.0" or kind == "Invoice"
         kinds = self.model("ir.sequence.type").find([("name", "=", kind)], limit=1)
-        sequence = self.model(model)(name=name, sequence_type=kinds[0], company=self.company, prefix=prefix, padding=4)
+        sequence = self.model("ir.sequence.strict" if is_strict else "ir.sequence")(
+            name=name, sequence_type=kinds[0], company=self.company, prefix=prefix, padding=4
+        )
         sequence.save()
         return sequence
 

@@ -29,6 +29,7 @@ from duijie.codec import Record
 from sandbox import tryton_dump
 from sandbox.serve import free_ports
 from sandbox.tryton_plan import JOURNAL, LOGIN, plan
+from sandbox.tryton_trade import trade_plan, trade_plan_60
 
 DATABASE = "duijie"
 START_SECONDS = 30.0
@@ -37,6 +38,7 @@ SETUP_SECONDS = 600.0
 SETUP = Path(__file__).with_name("tryton_setup.py")
 RPC_PATHS = {"8.2": "/rpc/", "6.0": "/"}
 Planner = Callable[[str, str, Path], Record]
+PLANS: dict[str, Planner] = {"ledger": plan, "trade": trade_plan, "trade60": trade_plan_60}
 
 
 class TrytonServer:
@@ -230,8 +232,12 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--postgres", default="", help="postgresql://user@host:port/database; SQLite without it")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--plan", choices=sorted(PLANS), default="ledger", help="trade60 needs the environment of 6.0")
     arguments = parser.parse_args()
-    server = TrytonServer(arguments.home, arguments.venv, postgres=arguments.postgres, port=arguments.port)
+    planner = PLANS[arguments.plan]
+    server = TrytonServer(
+        arguments.home, arguments.venv, postgres=arguments.postgres, port=arguments.port, planner=planner
+    )
     if arguments.command == "serve":
         _serve(server)
     else:

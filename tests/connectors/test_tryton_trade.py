@@ -584,6 +584,70 @@ class TestReading:
         assert held(tryton, "stock_level", payload["key"] + "@WH")[0]["on_hand"] == D("1234567.89")
 
 
+class TestCopied:
+    """What is read becomes a canonical document, that a payload, that a record again which reads the same."""
+
+    OWN = (
+        "key",
+        "sku",
+        "code",
+        "native_id",
+        "modified_at",
+        "unit_id",
+        "as_of",
+        "order_no",
+        "number",
+        "issue_no",
+        "receipt_no",
+    )
+
+    def alike(self, tryton: Tryton, name: str, key: str, changes: Record, **settings: Any) -> Record:
+        """Copies the record of a key under the changes; returns the copy's document."""
+        before = document(name, held(tryton, name, key)[0], **settings)
+        mapping = load_mapping(ROOT / f"mappings/tryton/{name}.out.yaml")
+        payload = mapping.run({**before, **changes}, StaticLookup(), settings)
+        assert payload is not None
+        done(write(tryton, name, payload))
+        after = document(name, held(tryton, name, str(payload["key"]))[0], **settings)
+        assert self.told(after) == self.told(before)
+        return after
+
+    def told(self, made: Record) -> Record:
+        lines = [
+            {name: line[name] for name in line if name not in ("oid", "order_no", "price")}
+            for line in made.get("lines", [])
+        ]
+        return {**{name: made[name] for name in made if name not in (*self.OWN, "warehouse")}, "lines": lines}
+
+    def test_master_data_and_stock(self, tryton: Tryton, sku: str) -> None:
+        new, party = f"N{uuid4().hex[:8]}", f"C{uuid4().hex[:8]}"
+        done(write(tryton, "stock_level", figure(sku, "12")))
+        contact = {"tax_no": "91350100M000100Y43", "phone": "0571-88888888", "street": "文三路 1 号"}
+        done(write(tryton, "party", {"key": party, "name": "杭州客户", **contact}))
+        self.alike(tryton, "product", sku, {"key": new, "sku": new})
+        self.alike(tryton, "party", party, {"key": f"{party}x", "code": f"{party}x"})
+        level = self.alike(tryton, "stock_level", f"{sku}@WH", {"sku": new, "warehouse": "W02"})
+        assert (level["sku"], level["warehouse"]) == (new, "W02")
+
+    def test_orders_and_their_goods(self, tryton: Tryton, sku: str) -> None:
+        done(write(tryton, "stock_level", figure(sku, "10")))
+        for orders, shipments in (("sales_order", "goods_issue"), ("purchase_order", "goods_receipt")):
+            first = order(sku, description="加急")
+            done(write(tryton, orders, first))
+            copy = self.alike(tryton, orders, first["key"], {"key": f"{first['key']}x"}, customer="buyer")
+            moved = goods(first, "2")
+            done(write(tryton, shipments, moved))
+            lines = [{"line_no": 1, "sku": sku, "qty": D(2), "order_no": copy["key"]}]
+            self.alike(tryton, shipments, moved["key"], {"key": f"{moved['key']}x", "lines": lines})
+
+    def test_opportunities_and_vouchers(self, tryton: Tryton, sku: str) -> None:
+        deal, entered = opportunity(lines=[{"sku": sku, "qty": D(5)}]), voucher()
+        done(write(tryton, "opportunity", deal))
+        done(write(tryton, "voucher", entered))
+        self.alike(tryton, "opportunity", deal["key"], {"key": f"{deal['key']}x"})
+        self.alike(tryton, "voucher", entered["key"], {"key": f"{entered['key']}x"})
+
+
 class TestServer:
     def test_the_check_names_the_warehouses_and_how_far_orders_go(self, tryton: Tryton) -> None:
         rows = tryton.check()

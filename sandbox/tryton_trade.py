@@ -47,5 +47,7 @@ def trade_plan(database: str, postgres: str, home: Path) -> Record:
 
 
 def trade_plan_60(database: str, postgres: str, home: Path) -> Record:
-    """The same company on series 6.0."""
-    return {**trade_plan(database, postgres, home), "series": "6.0"}
+    """The same company on series 6.0, where only accounting administrators may delete a draft voucher."""
+    made = trade_plan(database, postgres, home)
+    user = {**made["user"], "groups": [*made["user"]["groups"], "Account Administration"]}
+    return {**made, "series": "6.0", "user": user}

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from connectors.tryton.books import Books, pieces
 from connectors.tryton.client import ERRORS
@@ -39,7 +40,7 @@ def _take_up(books: Books, payload: Record) -> int:
     if not waiting:
         raise _refused("nothing_open", payload, payload["order"])
     [row] = GOODS_ISSUE.all(books, ["id", "=", waiting[0]["id"]])
-    _planned(payload, row[OUTGOING])
+    _shares(payload, row[OUTGOING])
     if row["state"] == "waiting":
         books.act(GOODS_ISSUE.model, "draft", int(row["id"]))
     _cut(GOODS_ISSUE, OUTGOING, books, payload, row)
@@ -50,20 +51,18 @@ def _receive(books: Books, payload: Record) -> int:
     """A shipment of what the purchase expects of the payload's products."""
     order = _order(books, "purchase.purchase", payload, "party", "warehouse")
     domain = [["purchase", "=", order["id"]], ["state", "=", "draft"], ["shipment", "=", None]]
-    skus = {line["sku"] for line in payload["lines"]}
     fields = ("product.code", "quantity", "unit|uom.name", "unit|uom.symbol")
     expected = [tidy(move) for move in books.all("stock.move", domain, fields)]
     if not expected:
         raise _refused("nothing_open", payload, payload["order"])
-    moves = [move for move in expected if move["product"]["code"] in skus]
-    _planned(payload, moves)
+    taken = [move for move, share in _shares(payload, expected).items() if share]
     values = {
         "company": books.read(books.client.company),
         "supplier": order["party"],
         "warehouse": order["warehouse"],
         **_places(books, order["warehouse"]),
         **_head(payload),
-        INCOMING: [["add", [int(move["id"]) for move in moves]]],
+        INCOMING: [["add", taken]],
     }
     return books.create(GOODS_RECEIPT.model, values)
 
@@ -95,29 +94,32 @@ def _head(payload: Record) -> Record:
 
 def _cut(kind: Kind, moves: str, books: Books, payload: Record, row: Record) -> None:
     """Key, date, and of each product what the payload says; what it does not name is planned anew by the order."""
-    wanted, planned = _by_product(payload["lines"]), _planned(payload, row[moves])
-    changes: list[list[object]] = [
-        ["write", [int(planned[sku]["id"])], {"quantity": Quantity(quantity)}] for sku, quantity in wanted.items()
+    shares = _shares(payload, row[moves])
+    changes: list[list[Any]] = [
+        ["write", [move], {"quantity": Quantity(share)}] for move, share in shares.items() if share
     ]
-    others = [int(move["id"]) for sku, move in planned.items() if sku not in wanted]
+    others = [move for move, share in shares.items() if not share]
     books.write(kind.model, int(row["id"]), {**_head(payload), moves: [*changes, ["delete", others]]})
 
 
-def _planned(payload: Record, moves: Sequence[Record]) -> dict[str, Record]:
-    """The moves by product, which must be enough for the payload. Raises VendorRejected."""
-    planned = {move["product"]["code"]: move for move in moves}
-    for sku, quantity in _by_product(payload["lines"]).items():
-        if sku not in planned or len(planned) != len(moves) or quantity > planned[sku]["quantity"]:
-            raise _refused("not_planned", payload, f"{sku} {quantity}")
-    for line in payload["lines"]:
-        unit = planned[line["sku"]]["unit"]
-        if line.get("unit") and line["unit"] not in (unit["name"], unit["symbol"]):
-            raise _refused("not_planned", payload, f"{line['sku']} {line['unit']} ≠ {unit['name']}")
-    return planned
+def _shares(payload: Record, moves: Sequence[Record]) -> dict[int, Decimal]:
+    """How much of each move goes, by its id: an order may name a product twice. Raises VendorRejected for too much."""
+    rest = _by_product(payload["lines"])
+    units = {line["sku"]: line["unit"] for line in payload["lines"] if line.get("unit")}
+    shares: dict[int, Decimal] = {}
+    for move in moves:
+        sku, unit = move["product"]["code"], move["unit"]
+        if units.get(sku, unit["name"]) not in (unit["name"], unit["symbol"]):
+            raise _refused("not_planned", payload, f"{sku} {units[sku]} ≠ {unit['name']}")
+        shares[int(move["id"])] = min(rest[sku], Decimal(move["quantity"]))
+        rest[sku] -= shares[int(move["id"])]
+    for sku in (sku for sku, quantity in rest.items() if quantity):
+        raise _refused("not_planned", payload, f"{sku} +{rest[sku].normalize():f}")
+    return shares
 
 
-def _by_product(lines: Sequence[Record]) -> dict[str, Decimal]:
-    wanted: dict[str, Decimal] = defaultdict(lambda: ZERO)
+def _by_product(lines: Sequence[Record]) -> defaultdict[str, Decimal]:
+    wanted: defaultdict[str, Decimal] = defaultdict(lambda: ZERO)
     for line in lines:
         wanted[line["sku"]] += Decimal(line["qty"])
     return wanted

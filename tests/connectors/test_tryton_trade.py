@@ -389,6 +389,34 @@ class TestGoods:
         assert (figures["on_hand"], figures["reserved"]) == (7, 0)
         refused(write(tryton, "goods_issue", goods(sold, "1")), "nothing_open")
 
+    def test_an_order_may_name_a_product_twice(self, tryton: Tryton, sku: str) -> None:
+        done(write(tryton, "stock_level", figure(sku, "10")))
+        [line] = order(sku)["lines"]
+        sold = order(sku, gross="60.00", lines=[line, line])
+        done(write(tryton, "sales_order", sold))
+        for quantity, left in (("4", 6), ("2", 4)):
+            done(write(tryton, "goods_issue", goods(sold, quantity)))
+            assert held(tryton, "stock_level", f"{sku}@WH")[0]["on_hand"] == left
+
+    @pytest.mark.parametrize(
+        ("orders", "shipments"), [("sales_order", "goods_issue"), ("purchase_order", "goods_receipt")]
+    )
+    def test_one_product_of_an_order_may_move_before_the_other(
+        self, tryton: Tryton, sku: str, orders: str, shipments: str
+    ) -> None:
+        other = product()
+        done(write(tryton, "product", other))
+        done(write(tryton, "stock_level", figure(sku, "10")))
+        done(write(tryton, "stock_level", figure(other["key"], "10")))
+        [line] = order(sku)["lines"]
+        both = order(sku, gross="60.00", lines=[line, {**line, "sku": other["key"]}])
+        done(write(tryton, orders, both))
+        for one in (other["key"], sku):
+            done(write(tryton, shipments, goods(both, "3", lines=[{"sku": one, "qty": D(3)}])))
+        left = {"goods_issue": 7, "goods_receipt": 13}[shipments]
+        levels = held(tryton, "stock_level", f"{sku}@WH", f"{other['key']}@WH")
+        assert [level["on_hand"] for level in levels] == [left, left]
+
     def test_what_is_not_in_stock_waits_and_goes_when_it_is(self, tryton: Tryton, sku: str) -> None:
         done(write(tryton, "stock_level", figure(sku, "1")))
         sold = order(sku)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +19,7 @@ from connectors.tryton.values import Quantity, pack
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, VendorRejected
 from duijie.connect.protocol import Done, Outcome, Refused, Unknown, Window
-from duijie.mapping import StaticLookup, load_mapping, run_tests
+from duijie.mapping import Mapping, StaticLookup, load_mapping, run_tests
 from duijie.schemas import check
 from sandbox.tryton import Planner, TrytonServer
 from sandbox.tryton_trade import trade_plan, trade_plan_60
@@ -50,9 +51,9 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def site(server: TrytonServer, tmp_path: Path) -> Iterator[Site]:
+def site(server: TrytonServer) -> Iterator[Site]:
     wire = Wire(server.url)
-    yield Site(server, wire, tmp_path)
+    yield Site(server, wire, server.home)  # one session for all tests: Tryton takes its time to check a password
     wire.close()
 
 
@@ -124,9 +125,14 @@ def held(tryton: Tryton, stream: str, *keys: str) -> list[Record]:
     return [record for page in tryton.streams[stream].read(by_key(*keys)) for record in page.records]
 
 
+@cache
+def mapping(name: str) -> Mapping:
+    return load_mapping(ROOT / f"mappings/tryton/{name}.yaml")
+
+
 def document(stream: str, record: Record, **settings: Any) -> Record:
     """The canonical document of a raw record, checked against its schema."""
-    made = load_mapping(ROOT / f"mappings/tryton/{stream}.in.yaml").run(record, StaticLookup(), settings)
+    made = mapping(f"{stream}.in").run(record, StaticLookup(), settings)
     assert made is not None
     check(stream, made)
     return made
@@ -398,24 +404,18 @@ class TestGoods:
             done(write(tryton, "goods_issue", goods(sold, quantity)))
             assert held(tryton, "stock_level", f"{sku}@WH")[0]["on_hand"] == left
 
-    @pytest.mark.parametrize(
-        ("orders", "shipments"), [("sales_order", "goods_issue"), ("purchase_order", "goods_receipt")]
-    )
-    def test_one_product_of_an_order_may_move_before_the_other(
-        self, tryton: Tryton, sku: str, orders: str, shipments: str
-    ) -> None:
+    def test_one_product_of_an_order_may_leave_before_the_other(self, tryton: Tryton, sku: str) -> None:
         other = product()
         done(write(tryton, "product", other))
         done(write(tryton, "stock_level", figure(sku, "10")))
         done(write(tryton, "stock_level", figure(other["key"], "10")))
         [line] = order(sku)["lines"]
         both = order(sku, gross="60.00", lines=[line, {**line, "sku": other["key"]}])
-        done(write(tryton, orders, both))
+        done(write(tryton, "sales_order", both))
         for one in (other["key"], sku):
-            done(write(tryton, shipments, goods(both, "3", lines=[{"sku": one, "qty": D(3)}])))
-        left = {"goods_issue": 7, "goods_receipt": 13}[shipments]
+            done(write(tryton, "goods_issue", goods(both, "3", lines=[{"sku": one, "qty": D(3)}])))
         levels = held(tryton, "stock_level", f"{sku}@WH", f"{other['key']}@WH")
-        assert [level["on_hand"] for level in levels] == [left, left]
+        assert [level["on_hand"] for level in levels] == [7, 7]
 
     def test_what_is_not_in_stock_waits_and_goes_when_it_is(self, tryton: Tryton, sku: str) -> None:
         done(write(tryton, "stock_level", figure(sku, "1")))
@@ -435,7 +435,7 @@ class TestGoods:
         refused(write(tryton, "goods_issue", goods(sold, "4")), "not_planned")
         refused(write(tryton, "goods_issue", goods(sold, "1", order="nobody's")), "no_order")
 
-    @pytest.mark.parametrize("cut_at", [b"out.wait", b"out.pick", b"out.do"])
+    @pytest.mark.parametrize("cut_at", [b"out.wait", b"out.do"])
     def test_a_lost_answer_never_issues_twice(self, site: Site, sku: str, cut_at: bytes) -> None:
         done(write(site.open(), "stock_level", figure(sku, "10")))
         sold = order(sku)
@@ -632,8 +632,7 @@ class TestCopied:
     def alike(self, tryton: Tryton, name: str, key: str, changes: Record, **settings: Any) -> Record:
         """Copies the record of a key under the changes; returns the copy's document."""
         before = document(name, held(tryton, name, key)[0], **settings)
-        mapping = load_mapping(ROOT / f"mappings/tryton/{name}.out.yaml")
-        payload = mapping.run({**before, **changes}, StaticLookup(), settings)
+        payload = mapping(f"{name}.out").run({**before, **changes}, StaticLookup(), settings)
         assert payload is not None
         done(write(tryton, name, payload))
         after = document(name, held(tryton, name, str(payload["key"]))[0], **settings)

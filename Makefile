@@ -19,7 +19,7 @@ setup: .venv/.app .venv/.assets ## Make the virtual environment: pinned, hashed,
 demo: setup .venv-tryton/.ready var/data/.ready ## Run one business day through every system (ARGS=--once ends after the report)
 	@$(BIN)/duijie demo $(ARGS)
 
-test: setup .venv/.dev .venv-tryton/.ready var/data/.ready ## Run every test; says what was skipped for a missing part and how to install it
+test: setup .venv/.dev .venv-tryton/.ready .venv-tryton60/.ready var/data/.ready ## Run every test; says what was skipped for a missing part and how to install it
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -ra $(ARGS)
 
 check: setup .venv/.dev ## ruff, mypy --strict and the fast tests, under a minute
@@ -40,7 +40,7 @@ bench-mapping: .venv-bench/.ready ## Time one mapping in Duijie, by hand and in 
 bench-journal: .venv/.dev .venv-peers/.ready ## Pull, deliver, claim: Duijie beside dlt, Singer and bare loops; ends with one JSON line
 	@$(BIN)/python -m benchmarks.journal $(ARGS)
 
-contract: .venv/.dev .venv-tryton/.ready ## Every connector and check, every mutant, every client and system of others; ends with one JSON line
+contract: .venv/.dev .venv-tryton/.ready .venv-tryton60/.ready ## Every connector and check, every mutant, every client and system of others; ends with one JSON line
 	@$(BIN)/python -m tests.contract $(ARGS)
 
 bench-connectors: .venv/.dev .venv-http/.ready ## Orders of one shop over 16 connections, beside requests, urllib3 and aiohttp; ends with one JSON line
@@ -50,7 +50,7 @@ faults: .venv/.dev ## Kill, cut off, spoil and lie to it everywhere: nothing los
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 lock: $(UV) .venv/.app ## Pin every requirement again, with hashes and without addresses
-	@cd requirements && for name in uv app dev tryton bench bench-jsonata bench-journal bench-connectors; do \
+	@cd requirements && for name in uv app dev tryton tryton60 bench bench-jsonata bench-journal bench-connectors; do \
 		../$(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-header --no-annotate $$name.in -o $$name.txt || exit 1; done
 	@$(BIN)/python -m duijie.console.build lock
@@ -64,7 +64,7 @@ assets: .venv/.app ## Build the console's one script and one stylesheet from npm
 	@rm -f .venv/.assets && $(MAKE) .venv/.assets
 
 clean: ## Remove environments, state and caches
-	rm -rf .venv .venv-uv .venv-tryton .venv-bench .venv-peers .venv-http .venv-sdk var node_modules duijie/console/static/dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-uv .venv-tryton .venv-tryton60 .venv-bench .venv-peers .venv-http .venv-sdk var node_modules duijie/console/static/dist .mypy_cache .ruff_cache .pytest_cache
 
 $(UV): requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -92,6 +92,11 @@ $(UV): requirements/uv.txt
 .venv-tryton/.ready: $(UV) requirements/tryton.txt
 	@test -x .venv-tryton/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-tryton
 	@$(INSTALL) --python .venv-tryton/bin/python --compile-bytecode -r requirements/tryton.txt
+	@touch $@
+
+.venv-tryton60/.ready: $(UV) requirements/tryton60.txt
+	@test -x .venv-tryton60/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-tryton60
+	@$(INSTALL) --python .venv-tryton60/bin/python --compile-bytecode -r requirements/tryton60.txt
 	@touch $@
 
 .venv-bench/.ready: $(UV) requirements/bench.txt requirements/bench-jsonata.txt

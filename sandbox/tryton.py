@@ -1,9 +1,9 @@
-"""Runs a real Tryton 8.2 as the ledger of demo and tests: not a simulation, its own process, its own interpreter.
+"""Runs a real Tryton, 8.2 or 6.0, for demo and tests: not a simulation, its own process, its own interpreter.
 
 `python -m sandbox.tryton setup --venv .venv-tryton --home DIR [--postgres URI]` makes the database once;
 `python -m sandbox.tryton serve --venv … --home … --port P` serves it on 127.0.0.1 until SIGTERM. SQLite is the
 default. The Tryton server is GPL-3.0-or-later: it is started as a program and talked to over JSON-RPC, nothing of it
-is imported. Its environment is made by `make` from requirements/tryton.txt.
+is imported. Its environment is made by `make` from requirements/tryton.txt, that of 6.0 from requirements/tryton60.txt.
 """
 
 from __future__ import annotations
@@ -18,34 +18,45 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
 from duijie import codec
+from duijie.codec import Record
+from sandbox import tryton_dump
 from sandbox.serve import free_ports
 from sandbox.tryton_plan import JOURNAL, LOGIN, plan
+from sandbox.tryton_trade import trade_plan, trade_plan_60
 
 DATABASE = "duijie"
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 SETUP_SECONDS = 600.0
 SETUP = Path(__file__).with_name("tryton_setup.py")
+RPC_PATHS = {"8.2": "/rpc/", "6.0": "/"}
+Planner = Callable[[str, str, Path], Record]
+PLANS: dict[str, Planner] = {"ledger": plan, "trade": trade_plan, "trade60": trade_plan_60}
 
 
 class TrytonServer:
     """`with TrytonServer(home, venv) as url:` set up if need be, started, stopped with its whole process group.
 
-    `postgres` is a URI postgresql://user@host:port/DATABASE, "" for a SQLite file in `home`.
+    `postgres` is a URI postgresql://user@host:port/DATABASE, "" for a SQLite file in `home`. `planner` says what is
+    in it and which series runs it.
     """
 
-    def __init__(self, home: Path, venv: Path, *, postgres: str = "", port: int = 0) -> None:
+    def __init__(self, home: Path, venv: Path, *, postgres: str = "", port: int = 0, planner: Planner = plan) -> None:
         self.home = home.resolve()
         self.venv = venv.resolve()
         self.postgres = postgres
         self.database = urlsplit(postgres).path.strip("/") if postgres else DATABASE
         self.port = port or free_ports(1)[0]
+        self._planner = planner
+        self._plan = planner(self.database, postgres, self.home)
+        self.rpc_path = RPC_PATHS[self._plan["series"]]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -66,15 +77,15 @@ class TrytonServer:
             "schema": self.database,
             "login": LOGIN,
             "password": self.password,
-            "extra": {"journal": JOURNAL, "post": True, "rate": "6000/minute", **extra},
+            "extra": {"journal": JOURNAL, "post": True, "rate": "6000/minute", "rpc_path": self.rpc_path, **extra},
         }
 
     def setup(self) -> bool:
         """Make the database; False when an earlier run has. Raises RuntimeError with the log's end.
 
-        A SQLite ledger is built once per environment and copied; a PostgreSQL one is built where it will stay.
+        A database is built once per environment, then copied (SQLite) or restored from a dump (PostgreSQL).
         """
-        mark = _mark(self.database)
+        mark = codec.digest([self._planner(DATABASE, "", Path()), SETUP.read_text(encoding="utf-8")])
         ready = self.home / "ready"
         if ready.exists():
             if ready.read_text(encoding="utf-8") != mark:
@@ -82,17 +93,25 @@ class TrytonServer:
             return False
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.postgres:
-            self._build()
+            self._restore_or_build(self.venv / f"dump-{mark[:16]}")
         else:
             shutil.copytree(self._built_once(mark), self.home, dirs_exist_ok=True)
         ready.write_text(mark, encoding="utf-8")
         return True
 
+    def _restore_or_build(self, kept: Path) -> None:
+        if kept.exists():
+            tryton_dump.restore(self.postgres, self.home, kept)
+            return
+        self._build()
+        if tryton_dump.can_dump():
+            tryton_dump.keep(self.postgres, self.home, kept)
+
     def _built_once(self, mark: str) -> Path:
         """The folder of the pristine SQLite ledger, below the environment that made it."""
         kept = self.venv / f"ledger-{mark[:16]}"
         if not kept.exists():
-            draft = TrytonServer(self.venv / f"ledger-draft-{os.getpid()}", self.venv)
+            draft = TrytonServer(self.venv / f"ledger-draft-{os.getpid()}", self.venv, planner=self._planner)
             draft.home.mkdir(mode=0o700)
             try:
                 draft._build()
@@ -110,7 +129,7 @@ class TrytonServer:
         self._configure()
         done = subprocess.run(  # noqa: S603  our own script by the interpreter of the environment
             [self._program("python"), "-P", str(SETUP)],
-            input=codec.encode(plan(self.database, self.postgres, self.home)),
+            input=codec.encode(self._plan),
             capture_output=True,
             timeout=SETUP_SECONDS,
             check=False,
@@ -181,17 +200,12 @@ class TrytonServer:
 
     def _answers(self) -> bool:
         body = codec.encode({"id": 0, "method": "common.server.version", "params": []})
-        request = urllib.request.Request(f"{self.url}/rpc/", body, {"Content-Type": "application/json"})  # noqa: S310
+        request = urllib.request.Request(f"{self.url}{self.rpc_path}", body, {"Content-Type": "application/json"})  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=1) as answer:  # noqa: S310  our own loopback address
                 return bool(codec.decode(answer.read())["result"])
         except (urllib.error.URLError, OSError):
             return False
-
-
-def _mark(database: str) -> str:
-    """What a ledger was made by: the plan and the script."""
-    return codec.digest([plan(database, "", Path()), SETUP.read_text(encoding="utf-8")])
 
 
 def _keep_secret(path: Path) -> None:
@@ -218,8 +232,12 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--postgres", default="", help="postgresql://user@host:port/database; SQLite without it")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--plan", choices=sorted(PLANS), default="ledger", help="trade60 needs the environment of 6.0")
     arguments = parser.parse_args()
-    server = TrytonServer(arguments.home, arguments.venv, postgres=arguments.postgres, port=arguments.port)
+    planner = PLANS[arguments.plan]
+    server = TrytonServer(
+        arguments.home, arguments.venv, postgres=arguments.postgres, port=arguments.port, planner=planner
+    )
     if arguments.command == "serve":
         _serve(server)
     else:

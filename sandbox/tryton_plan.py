@@ -98,6 +98,8 @@ def accounts() -> list[dict[str, Any]]:
 def plan(database: str, postgres: str, home: Path) -> Record:
     """What `tryton_setup.py` reads. `postgres` is "" for SQLite; secrets stay in files below `home`."""
     return {
+        "series": "8.2",
+        "trade": {},
         "config": str(home / "trytond.conf"),
         "database": database,
         "postgres": postgres,

@@ -1,4 +1,4 @@
-"""Tryton: vouchers (account moves) into the general ledger and back out for reconciliation."""
+"""Tryton: goods, stock, orders, shipments, opportunities and vouchers, read and written."""
 
 from connectors.tryton.connector import PLUGIN as CONNECTOR
 

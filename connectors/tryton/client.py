@@ -27,6 +27,7 @@ SESSION_SECONDS = 24 * 60 * 60
 READ_BY_US = (401, 403, 404)
 LANGUAGE = "zh_CN"
 BUSY = ("database is locked", "could not serialize", "deadlock detected")
+MODULES = {"sale.opportunity": "sale_opportunity", "account.tax": "account", "account.invoice": "account_invoice"}
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
 
@@ -48,10 +49,17 @@ class Client:
         self._token = ""
         self._context: Record = {}
 
-    def call(self, method: str, *params: Any) -> Any:
-        """Call a method of a model; the user's context is the last parameter. Raises errors of the tree."""
-        context = self.context()
-        return self._send(method, [*params, context], self._authorization())
+    def call(self, method: str, *params: Any, context: Record | None = None) -> Any:
+        """Call a method of a model; the user's context, and `context` over it, is the last parameter.
+
+        Raises errors of the tree.
+        """
+        told = {**self.context(), **(context or {})}
+        return self._send(method, [*params, told], self._authorization())
+
+    def methods(self) -> list[str]:
+        """Every method that the server's modules offer: `model.NAME.METHOD`. Raises errors of the tree."""
+        return list(self._send("system.listMethods", [], self._authorization()))
 
     def context(self) -> Record:
         """The user's preferences (company, language), read once."""
@@ -103,11 +111,20 @@ class Client:
         return unpack(answer["result"])
 
 
+def _module_of(method: str) -> str:
+    """The module that brings a model, as far as its name tells, and the model."""
+    model = method.removeprefix("model.").rpartition(".")[0]
+    module = MODULES.get(model) or model.partition(".")[0]
+    return f"{module} ({model})"
+
+
 def _error(told: Any, method: str) -> DuijieError:
     """The error list: [kind, [text, details, …]] for the server's own kinds, else [text, traceback]."""
     kind, detail = (str(told[0]), told[1] if len(told) > 1 else "") if isinstance(told, list) and told else ("", told)
     if kind in ERRORS.codes:
         parts = detail[:2] if isinstance(detail, list) else [detail]
         return ERRORS.error(kind, " ".join(str(part) for part in parts if part), where=method)
+    if method.startswith("model.") and kind == repr(method.removeprefix("model.").rpartition(".")[0]):
+        return ERRORS.error("no_model", _module_of(method), where=method)
     code = "busy" if any(words in kind for words in BUSY) else "internal"
     return ERRORS.error(code, kind[:500], where=method)

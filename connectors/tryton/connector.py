@@ -1,213 +1,95 @@
-"""Tryton's general ledger: the voucher stream and the voucher sink.
+"""A Tryton company as a connection: goods, stock, orders, shipments, opportunities and the general ledger.
 
-A voucher is entered as a draft, which is Tryton's 未审核 (制单 ≠ 审核); `post` posts it as well and reads it back. We
-check the balance ourselves before anything leaves: on SQLite the server posts a move that does not balance. A move
-has no unique key of ours, so the sink is safe by look-up.
+Source: Tryton 8.2 and 6.0, modules account, party, product, stock, sale, purchase, sale_opportunity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from connectors.tryton.client import ERRORS, Client
-from connectors.tryton.ledger import ZERO, Ledger
-from duijie.codec import Record
+from connectors.tryton.books import Books
+from connectors.tryton.client import Client
+from connectors.tryton.kinds import KINDS
+from connectors.tryton.ledger import Ledger
+from connectors.tryton.masters import OPPORTUNITY_FORM, PARTY_FORM, PRODUCT_FORM
+from connectors.tryton.orders import GOALS, PURCHASE_FORM, SALES_FORM, as_far_as
+from connectors.tryton.records import RecordStream
+from connectors.tryton.shipments import ISSUE_FORM, RECEIPT_FORM
+from connectors.tryton.sink import RecordSink
+from connectors.tryton.stock import StockSink, StockStream
+from connectors.tryton.vouchers import VoucherSink, VoucherStream
 from duijie.connect.connection import Connection
-from duijie.connect.errors import AnswerLost, DataError, DuijieError, InvalidDocument, VendorRejected
-from duijie.connect.protocol import (
-    Done,
-    Figures,
-    Found,
-    Move,
-    Outcome,
-    Page,
-    Plugin,
-    Refused,
-    Safety,
-    Setting,
-    Sink,
-    Spec,
-    Stream,
-    Window,
-)
-from duijie.connect.retry import outcome_of
+from duijie.connect.errors import ConfigError
+from duijie.connect.protocol import Move, Plugin, Safety, Setting, Sink, Spec, Stream
 from duijie.connect.services import Services
 
-CENT = Decimal("0.01")
-FIND_KEYS = 100
 KEY_FIELD = "description"
 JOURNAL = "记"
+GOAL = "confirmed"
+FORMS = (PRODUCT_FORM, PARTY_FORM, SALES_FORM, PURCHASE_FORM, ISSUE_FORM, RECEIPT_FORM, OPPORTUNITY_FORM)
 
 SPEC = Spec(
     conn_type="tryton",
     title="Tryton",
-    summary="总账凭证: 写入 (草稿, 可选过账) 与读回核对",
+    summary="进销存、财务与商机: 档案、库存、订单、出入库、商机与总账凭证的读写",
     settings=(
         Setting("host", "服务器地址", "host", help="如 https://tryton.example.com"),
         Setting("database", "数据库名", "schema"),
-        Setting("user_name", "接口用户", "login", help="会计组成员, 已选定公司"),
+        Setting("user_name", "接口用户", "login", help="所涉模块的组成员, 已选定公司; 写商机还须选定雇员"),
         Setting("password", "密码", "password", secret=True),
         Setting("journal", "凭证簿编码", required=False, default=JOURNAL),
         Setting("post", "写入后过账", required=False, default=False, help="true: 草稿写入后立即过账并读回核对"),
         Setting("key_field", "来源键字段", required=False, default=KEY_FIELD, help="凭证上保存我方键的文本字段"),
-        Setting("rpc_path", "RPC 路径", required=False, default="/rpc/", help="旧版本为 /"),
+        Setting(
+            "order_state",
+            "订单写到哪一步",
+            required=False,
+            default=GOAL,
+            help="draft 草稿 / quotation 报价 / confirmed 确认 (Tryton 随即生成出入库单与发票草稿)",
+        ),
+        Setting("rpc_path", "RPC 路径", required=False, default="/rpc/", help="6.0 为 /"),
         Setting("rate", "调用频率上限", required=False, help="如 20/second"),
     ),
     rate="20/second",
-    api_version="8.2 JSON-RPC",
+    api_version="8.2 / 6.0 JSON-RPC",
     source="https://docs.tryton.org",
     moves=(
+        *(Move(kind.name, kind.entity, kind.title) for kind in KINDS),
+        Move("stock_level", "stock_level", "即时库存"),
         Move("voucher", "voucher", "凭证"),
+        *(Move(form.kind.entity, form.kind.entity, form.kind.title, form.safety) for form in FORMS),
+        Move("stock_level", "stock_level", "即时库存", Safety.ABSOLUTE),
         Move("voucher", "voucher", "凭证", Safety.LOOKUP),
     ),
 )
 
 
-class VoucherStream:
-    """All vouchers of the company, ours and others', by when they or one of their lines were last changed.
-
-    Raw record: key (ours, else "#id"), id, number ("" while draft), date, state, period, journal, modified, debit,
-    credit, lines [{account, party, debit, credit, description, state}]; amounts in yuan.
-    """
-
-    name = "voucher"
-    entity = "voucher"
-    key = "key"
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def partitions(self) -> Iterable[str]:
-        """One company per connection."""
-        return [""]
-
-    def read(self, window: Window) -> Iterator[Page]:
-        """Vouchers changed in the window, or those with the window's keys."""
-        for condition in self._conditions(window):
-            for vouchers in self._ledger.vouchers(condition):
-                yield Page(vouchers)
-
-    def _conditions(self, window: Window) -> Iterator[list[Any]]:
-        if not window.keys:
-            written = [["write_date", ">=", window.since], ["write_date", "<", window.until]]
-            created = [["create_date", ">=", window.since], ["create_date", "<", window.until]]
-            yield ["OR", written, [["write_date", "=", None], created], ["lines", "where", written]]
-        yield from _keys_in(self._ledger.key_field, window.keys)
-
-
-class VoucherSink:
-    """account.move, created many at a time. A payload is what mappings/tryton/voucher.out.yaml made.
-
-    {"key", "date", "description", "lines": [{"account": code, "party": {"code", "name"} or absent, "debit", "credit",
-    "description"}]}. `posts`: post what is entered; what counts as there is then only what is posted, and a draft that
-    an interrupted write left behind is taken up, not entered again.
-    """
-
-    name = "voucher"
-    entity = "voucher"
-    safety = Safety.LOOKUP
-    batch = 20
-
-    def __init__(self, ledger: Ledger, posts: bool) -> None:
-        self._ledger = ledger
-        self._posts = posts
-
-    def key_of(self, payload: Record) -> str:
-        """Our key, as the key field will hold it."""
-        return str(payload["key"])
-
-    def figures_of(self, payload: Record) -> Figures:
-        """Sum of debits and of credits, in yuan."""
-        lines = payload["lines"]
-        return {side: sum((Decimal(line[side]) for line in lines), ZERO) for side in ("debit", "credit")}
-
-    def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
-        """By the key field. Of several copies the oldest posted one counts; `raw.copies` says how many there are."""
-        return {key: _found(held) for key, held in self._held(keys).items() if not self._posts or _posted(held[0])}
-
-    def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
-        """One outcome per payload. What does not balance never leaves; the rest goes in one call or several."""
-        refusals = [_refusal(payload, self.figures_of(payload)) for payload in payloads]
-        ready = [payload for payload, refusal in zip(payloads, refusals, strict=True) if refusal is None]
-        written = iter(self._write(ready))
-        return [refusal or next(written) for refusal in refusals]
-
-    def _write(self, payloads: Sequence[Record]) -> list[Outcome]:
-        """Together; when the ledger refuses the transaction for the sake of one, in halves, so that the others go."""
-        if not payloads:
-            return []
-        try:
-            return self._enter(payloads)
-        except (VendorRejected, DataError) as error:
-            if len(payloads) == 1:
-                return [outcome_of(error)]
-            half = len(payloads) // 2
-            return self._write(payloads[:half]) + self._write(payloads[half:])
-        except DuijieError as error:
-            return [outcome_of(error)] * len(payloads)
-
-    def _enter(self, payloads: Sequence[Record]) -> list[Outcome]:
-        ids = self._drafts(payloads) if self._posts else {}
-        fresh = [payload for payload in payloads if payload["key"] not in ids]
-        if fresh:
-            made = self._ledger.create(fresh)
-            ids |= {payload["key"]: move for payload, move in zip(fresh, made, strict=True)}
-        if self._posts:
-            self._ledger.post(list(ids.values()))
-        held = self._read_back(list(ids.values()))
-        return [_receipt(payload, held[ids[payload["key"]]], self._posts) for payload in payloads]
-
-    def _drafts(self, payloads: Sequence[Record]) -> dict[str, int]:
-        """Drafts of ours that an interrupted write left. Raises VendorRejected when a person has changed one."""
-        wanted = {payload["key"]: payload for payload in payloads}
-        drafts = {key: held[0] for key, held in self._held(list(wanted)).items() if not _posted(held[0])}
-        for key, draft in drafts.items():
-            if _entries(draft["lines"]) != _entries(wanted[key]["lines"]) or draft["date"] != wanted[key]["date"]:
-                raise ERRORS.error("draft_differs", f"{key} (id {draft['id']})", where=key)
-        return {key: int(draft["id"]) for key, draft in drafts.items()}
-
-    def _held(self, keys: Sequence[str]) -> dict[str, list[Record]]:
-        held: dict[str, list[Record]] = {}
-        for condition in _keys_in(self._ledger.key_field, keys):
-            for page in self._ledger.vouchers(condition):
-                for voucher in page:
-                    held.setdefault(voucher["key"], []).append(voucher)
-        return {key: sorted(found, key=lambda one: not _posted(one)) for key, found in held.items()}
-
-    def _read_back(self, moves: Sequence[int]) -> dict[int, Record]:
-        """What the ledger now holds. Whatever goes wrong here, the vouchers are in: the outcome is to be looked up."""
-        try:
-            pages = list(self._ledger.vouchers([["id", "in", list(moves)]]))
-        except DuijieError as error:
-            raise AnswerLost(error.zh, en=error.en, code=error.code, where=error.where) from error
-        held = {int(voucher["id"]): voucher for page in pages for voucher in page}
-        if len(held) != len(moves):
-            raise AnswerLost("写入后读回缺少凭证, 将先查询", en="vouchers are missing on reading back; looking them up")
-        return held
-
-
 @dataclass(frozen=True)
 class Tryton:
-    """A connection to one company of one database."""
+    """A connection to one company of one database; `goal` is how far an order is brought."""
 
     ledger: Ledger
+    books: Books
     posts: bool
+    goal: str
 
     @property
     def streams(self) -> Mapping[str, Stream]:
-        """voucher."""
-        return {"voucher": VoucherStream(self.ledger)}
+        """One per kind of record, stock_level and voucher."""
+        records: list[Any] = [RecordStream(self.books, kind) for kind in KINDS]
+        return {one.name: one for one in (*records, StockStream(self.books), VoucherStream(self.ledger))}
 
     @property
     def sinks(self) -> Mapping[str, Sink]:
-        """voucher."""
-        return {"voucher": VoucherSink(self.ledger, self.posts)}
+        """One per form, stock_level and voucher."""
+        forms = [as_far_as(form, self.goal) if form in (SALES_FORM, PURCHASE_FORM) else form for form in FORMS]
+        records: list[Any] = [RecordSink(self.books, form) for form in forms]
+        return {one.name: one for one in (*records, StockSink(self.books), VoucherSink(self.ledger, self.posts))}
 
     def check(self) -> list[tuple[str, str]]:
-        """Logs in, reads company, chart and journal. Raises errors of the tree."""
+        """Logs in, reads company, chart and journal, and warehouses where there are any. Raises errors of the tree."""
         preferences = self.ledger.read(self.ledger.client.context)
         company = self.ledger.read(self.ledger.client.company)
         self.ledger.journal_id()
@@ -215,79 +97,31 @@ class Tryton:
             ("登录", f"公司 {preferences.get('company.rec_name', company)}"),
             ("科目表", f"{len(self.ledger.accounts())} 个可记账科目"),
             ("凭证簿", f"{self.ledger.journal} 已存在; " + ("写入后过账" if self.posts else "写入为草稿")),
+            *self._trade(),
         ]
+
+    def _trade(self) -> list[tuple[str, str]]:
+        if not self.books.offers("stock.location", "search_read"):
+            return []
+        return [("进销存", f"仓库 {', '.join(StockStream(self.books).partitions())}; 订单写到 {self.goal}")]
 
 
 def open_tryton(connection: Connection, services: Services) -> Tryton:
-    """Bring a connection to life. Raises ConfigError for a missing setting."""
+    """Bring a connection to life. Raises ConfigError for a missing or impossible setting."""
     extra = connection.extra
+    goal = str(extra.get("order_state") or GOAL)
+    if goal not in GOALS:
+        raise ConfigError(
+            f"连接设置 order_state 不能是 {goal}, 请改为 {', '.join(GOALS)} 之一",
+            en=f"the setting order_state cannot be {goal}; use one of {', '.join(GOALS)}",
+            where=f"{connection.conn_id}.order_state",
+        )
     client = Client(connection, services, str(extra.get("rate") or SPEC.rate))
     retrier = services.retrier(connection.conn_id, client.refresh)
-    ledger = Ledger(client, retrier, str(extra.get("journal") or JOURNAL), str(extra.get("key_field") or KEY_FIELD))
-    return Tryton(ledger, str(extra.get("post", "")).lower() in ("true", "1"))
+    journal, key_field = str(extra.get("journal") or JOURNAL), str(extra.get("key_field") or KEY_FIELD)
+    ledger = Ledger(client=client, retrier=retrier, journal=journal, key_field=key_field)
+    books = Books(client=client, retrier=retrier)
+    return Tryton(ledger, books, str(extra.get("post", "")).lower() in ("true", "1"), goal)
 
 
 PLUGIN = Plugin(SPEC, open_tryton)
-
-
-def _keys_in(key_field: str, keys: Sequence[str]) -> Iterator[list[Any]]:
-    for start in range(0, len(keys), FIND_KEYS):
-        yield [[key_field, "in", list(keys[start : start + FIND_KEYS])]]
-
-
-def _refusal(payload: Record, figures: Figures) -> Refused | None:
-    """Why a voucher may not leave: fewer than two lines, a line without one amount, sides that do not balance."""
-    faults = [
-        f"第 {number} 行必须且只能有借方或贷方金额, 且精确到分"
-        for number, line in enumerate(payload["lines"], 1)
-        if not _is_sound(line)
-    ]
-    if len(payload["lines"]) < 2:
-        faults.append("分录少于两行")
-    if figures["debit"] != figures["credit"]:
-        faults.append(f"借方 {figures['debit']} ≠ 贷方 {figures['credit']}")
-    if not faults:
-        return None
-    text = "; ".join(faults)
-    error = InvalidDocument(
-        f"凭证 {payload['key']} 未发出: {text}; 请检查凭证规则",
-        en=f"voucher {payload['key']} was not sent: {text}; check the posting rule",
-        code="tryton:unbalanced" if figures["debit"] != figures["credit"] else "tryton:lines",
-        where=str(payload["key"]),
-    )
-    return Refused(error.code, error.zh, error.en)
-
-
-def _is_sound(line: Record) -> bool:
-    sides = [Decimal(line["debit"]), Decimal(line["credit"])]
-    return sum(side != 0 for side in sides) == 1 and all(side == side.quantize(CENT) for side in sides)
-
-
-def _posted(voucher: Record) -> bool:
-    return bool(voucher["state"] == "posted")
-
-
-def _entries(lines: Iterable[Record]) -> list[tuple[str, str, Decimal, Decimal]]:
-    """What a set of lines says to the books, in an order of its own."""
-    return sorted((line["account"], _party(line), Decimal(line["debit"]), Decimal(line["credit"])) for line in lines)
-
-
-def _party(line: Record) -> str:
-    party = line.get("party") or ""
-    return str(party["code"]) if isinstance(party, Mapping) else str(party)
-
-
-def _receipt(payload: Record, held: Record, posts: bool) -> Outcome:
-    """Done when the ledger holds exactly what was sent, every line balanced, posted if it was to be."""
-    is_whole = _entries(held["lines"]) == _entries(payload["lines"])
-    is_valid = all(line["state"] == "valid" for line in held["lines"])
-    if is_whole and is_valid and held["key"] == payload["key"] and _posted(held) == posts:
-        return Done(held["id"], held["number"], held)
-    text = f"{payload['key']} (id {held['id']}, {held['state']}, 借 {held['debit']} 贷 {held['credit']})"
-    return outcome_of(ERRORS.error("not_as_sent", text, where=str(payload["key"])))
-
-
-def _found(vouchers: list[Record]) -> Found:
-    first = vouchers[0]
-    figures = {"debit": first["debit"], "credit": first["credit"]}
-    return Found(first["id"], first["number"], figures, {**first, "copies": len(vouchers)})

@@ -3,38 +3,34 @@
 Tryton has no field for a foreign key on a move; its number is given when it is posted. Our key travels in
 `description` (free text, searchable), the summary stays on the lines. An implementer who adds a field of his own
 names it in `key_field`; the summary then becomes the move's description.
-Source: Tryton 8.2, module account: account.move, account.move.line, account.period.
+Source: Tryton 8.2 and 6.0 (where the number given on posting is post_number), module account: account.move,
+account.move.line, account.period.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
-from connectors.tryton.client import ERRORS, Client
+from connectors.tryton.client import ERRORS
+from connectors.tryton.reader import Reader
 from duijie.codec import Record
 from duijie.connect.errors import AnswerLost, ConfigError, DuijieError, UnmappedCode, VendorRejected
-from duijie.connect.retry import Retrier
 
-T = TypeVar("T")
-PAGE = 200
 ZERO = Decimal(0)
-_MOVE = ("number", "date", "state", "period.name", "journal.code", "create_date", "write_date")
+_MOVE = ("post_number|number", "date", "state", "period.name", "journal.code", "create_date", "write_date")
 _LINE = ("account.code", "party.code", "debit", "credit", "description", "state")
 
 
-@dataclass
-class Ledger:
+@dataclass(kw_only=True)
+class Ledger(Reader):
     """One company's books through one connection."""
 
-    client: Client
-    retrier: Retrier
     journal: str
     key_field: str
-    page: int = PAGE
     _accounts: dict[str, int] = field(default_factory=dict, init=False)
     _parties: dict[str, int] = field(default_factory=dict, init=False)
     _journal_id: int = field(default=0, init=False)
@@ -42,18 +38,11 @@ class Ledger:
     def vouchers(self, condition: list[Any]) -> Iterator[list[Record]]:
         """Pages of this company's vouchers that meet a Tryton domain, oldest id first. Raises errors of the tree."""
         fields = [self.key_field, *_MOVE, *(f"lines.{name}" for name in _LINE)]
-        after = 0
-        while True:
-            company = self.read(self.client.company)
-            domain = [["company", "=", company], ["id", ">", after], condition]
-            rows = self.search("account.move", domain, fields, limit=self.page)
-            if rows:
-                yield [self._voucher(row) for row in rows]
-            if len(rows) < self.page:
-                return
-            after = rows[-1]["id"]
+        domain = [["company", "=", self.read(self.client.company)], condition]
+        for rows in self.pages("account.move", domain, fields):
+            yield [self._voucher(row) for row in rows]
 
-    def create(self, payloads: Sequence[Record]) -> list[int]:
+    def enter(self, payloads: Sequence[Record]) -> list[int]:
         """Enter drafts in one call, which is one transaction: all or none. Returns their ids in order."""
         values = self._values(payloads)
         made = self.retrier.write(lambda: self.client.call("model.account.move.create", values))
@@ -68,15 +57,9 @@ class Ledger:
         except DuijieError as error:
             raise AnswerLost(error.zh, en=error.en, code=error.code, where=error.where) from error
 
-    def search(self, model: str, domain: list[Any], fields: Sequence[str], limit: int | None = None) -> list[Record]:
-        """search_read by id, repeated until it is answered."""
-        order = [["id", "ASC"]]
-        method = f"model.{model}.search_read"
-        return list(self.read(lambda: self.client.call(method, domain, 0, limit, order, list(fields))))
-
-    def read(self, call: Callable[[], T]) -> T:
-        """Repeat a reading call until it is answered."""
-        return self.retrier.read(call)
+    def delete(self, move: int) -> None:
+        """Away with a draft. Raises errors of the tree."""
+        self.retrier.write(lambda: self.client.call("model.account.move.delete", [move]))
 
     def accounts(self) -> dict[str, int]:
         """Accounts that can be posted to, by code."""
@@ -178,7 +161,7 @@ class Ledger:
         return {
             "key": row[self.key_field] or f"#{row['id']}",
             "id": str(row["id"]),
-            "number": row["number"] or "",
+            "number": row["post_number"] or "",
             "date": row["date"].isoformat(),
             "state": row["state"],
             "period": row["period."]["name"],

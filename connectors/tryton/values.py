@@ -10,6 +10,11 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+
+class Quantity(Decimal):
+    """A quantity or a share: Tryton keeps these as numbers of JSON, digit for digit, and not as its tagged decimals."""
+
+
 _INSTANT = ("year", "month", "day", "hour", "minute", "second", "microsecond")
 
 
@@ -23,6 +28,8 @@ def pack(value: Any) -> Any:
 
 
 def _tagged(value: Any) -> Any:
+    if isinstance(value, Quantity):
+        return Decimal(value)
     if isinstance(value, Decimal):
         return {"__class__": "Decimal", "decimal": format(value, "f")}
     if isinstance(value, datetime):

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import http.client
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
 from connectors.tryton import CONNECTOR
-from connectors.tryton.client import Client
 from connectors.tryton.connector import Tryton
 from connectors.tryton.values import pack, unpack
 from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError, CredentialError, VendorRejected
-from duijie.connect.protocol import Done, Found, Incident, Later, Outcome, Refused, Unknown, Window
+from duijie.connect.protocol import Done, Found, Later, Outcome, Refused, Unknown, Window
 from duijie.connect.retry import Retrier
 from duijie.connect.services import Services
 from duijie.connect.tokens import Token, TokenStore
 from duijie.derive.vouchers import load_rules
 from duijie.derive.vouchers import voucher as day_voucher
-from duijie.mapping import StaticLookup, load_mapping, run_tests
+from duijie.mapping import StaticLookup, load_mapping
 from sandbox.serve import free_ports
 from sandbox.tryton import TrytonServer
-from sandbox.tryton_plan import LOGIN, accounts
+from sandbox.tryton_plan import accounts
+from tests.connectors.tryton_site import Site, Wire, by_key
 
 ROOT = Path(__file__).parents[2]
 MAPPING = load_mapping(ROOT / "mappings/tryton/voucher.out.yaml")
@@ -42,80 +37,11 @@ ROLES = ("receivable", "revenue", "output_vat", "freight_income", "inventory", "
 CREATE, POST = b"account.move.create", b"account.move.post"
 
 
-class Wire:
-    """A wire to the server that can be cut after the server has done the work and before its answer comes back."""
-
-    def __init__(self, upstream: str) -> None:
-        self.cut_at: bytes | None = None
-        wire, place = self, urlsplit(upstream).netloc
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                server = http.client.HTTPConnection(place, timeout=30)
-                server.request("POST", self.path, body, dict(self.headers))
-                answer = server.getresponse()
-                content = answer.read()
-                if wire.cut_at is not None and wire.cut_at in body:
-                    wire.cut_at = None
-                    self.close_connection = True
-                    return
-                self.send_response(answer.status)
-                for name in ("Content-Type", "Content-Encoding"):
-                    if answer.headers[name]:
-                        self.send_header(name, answer.headers[name])
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: Any) -> None:
-                return None
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+REAL = pytest.mark.real_system("tryton 8.2")
+SYSTEMS = [pytest.param("sqlite", marks=REAL), pytest.param("postgresql", marks=[REAL, pytest.mark.postgres])]
 
 
-@dataclass
-class Site:
-    """A ledger that is being served, and connections to it."""
-
-    server: TrytonServer
-    wire: Wire
-    folder: Path
-    incidents: list[Incident] = field(default_factory=list)
-
-    def open(self, **changes: Any) -> Tryton:
-        extra = {"rate": "1000/second", "post": True, **changes.pop("extra", {})}
-        fields = {"host": self.wire.url, "schema": self.server.database, "login": LOGIN, **changes}
-        fields.setdefault("password", self.server.password)
-        connection = Connection("tr", "tryton", extra=extra, **fields)
-        return CONNECTOR.open(connection, self.services())  # type: ignore[return-value]
-
-    def services(self) -> Services:
-        return Services(TokenStore(self.folder), self.incidents.append)
-
-    def drafts(self) -> Tryton:
-        return self.open(extra={"post": False})
-
-    def administrator(self) -> Client:
-        password = (self.server.home / "admin-password").read_text().strip()
-        connection = Connection("admin", "tryton", self.server.url, "admin", password, self.server.database)
-        return Client(connection, self.services(), "1000/second")
-
-    def held(self, *keys: str) -> list[Record]:
-        """What the ledger itself says, drafts included."""
-        return [record for page in self.drafts().streams["voucher"].read(by_key(*keys)) for record in page.records]
-
-
-@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(scope="session", params=SYSTEMS)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrytonServer]:
     if not (VENV / "bin/trytond").exists():
         pytest.skip("Tryton is not installed: make .venv-tryton/.ready")
@@ -146,10 +72,6 @@ def voucher(lines: list[tuple[str, str, str]] | None = None, **changes: Any) -> 
             line["party"] = {"code": "S01", "name": "天猫旗舰店"}
     head = {"key": f"sale:S01:{uuid4().hex[:12]}", "date": "2026-11-11", "description": "销售 11-11 2单"}
     return {**head, "lines": made, **changes}
-
-
-def by_key(*keys: str) -> Window:
-    return Window(datetime.now(UTC), datetime.now(UTC), keys=keys)
 
 
 def entries(record: Record) -> list[tuple[str, Decimal, Decimal]]:
@@ -204,8 +126,12 @@ class TestWithoutAServer:
         with pytest.raises(ConfigError, match=r"tr lacks its schema"):
             CONNECTOR.open(Connection("tr", "tryton", host="http://x"), Services(TokenStore(tmp_path)))
 
-    def test_the_mapping_passes_its_own_tests(self) -> None:
-        assert [result for result in run_tests(MAPPING) if not result.passed] == []
+    def test_what_the_spec_says_it_moves_is_what_it_opens(self, tryton: Tryton) -> None:
+        moves = CONNECTOR.spec.moves
+        read = {move.name: move.entity for move in moves if move.safety is None}
+        assert read == {name: stream.entity for name, stream in tryton.streams.items()}
+        written = {move.name: (move.entity, move.safety) for move in moves if move.safety is not None}
+        assert written == {name: (sink.entity, sink.safety) for name, sink in tryton.sinks.items()}
 
     def test_every_account_of_the_mapping_can_be_posted_to_in_the_ledger(self) -> None:
         document = {"key": "k", "date": "2026-11-11", "summary": "s"}
@@ -452,6 +378,14 @@ class TestServer:
     def test_a_missing_journal_is_named(self, site: Site) -> None:
         with pytest.raises(ConfigError, match="no journal has the code 收"):
             site.open(extra={"journal": "收"}).check()
+
+    def test_a_module_that_is_not_there_is_named(self, site: Site) -> None:
+        with pytest.raises(CredentialError) as told:
+            list(site.open().streams["warehouse"].read(by_key("WH")))
+        assert "服务器未安装模块: stock" in told.value.zh
+        [outcome] = site.open().sinks["opportunity"].write([{"key": "x", "name": "x", "state": "lead"}])
+        assert isinstance(outcome, Later)
+        assert "sale_opportunity" in outcome.zh
 
     def test_setting_up_again_does_nothing(self, server: TrytonServer) -> None:
         assert server.setup() is False

@@ -12,6 +12,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from threading import Lock, local
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -21,7 +22,10 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from urllib3.connection import HTTPConnection
 
+import duijie
+
 ANSWER_SECONDS = 30.0
+PRODUCT = f"{Path(duijie.__file__).parent}{os.sep}"
 
 
 class Point(NamedTuple):
@@ -87,6 +91,6 @@ def _committing() -> str:
     frame = sys._getframe(1)
     while frame := frame.f_back:  # type: ignore[assignment]
         code = frame.f_code
-        if "/duijie/" in code.co_filename and not code.co_filename.endswith("journal/journal.py"):
+        if code.co_filename.startswith(PRODUCT) and not code.co_filename.endswith("journal/journal.py"):
             return f"{code.co_filename.rpartition('/')[2].removesuffix('.py')}.{code.co_name}"
     return "?"

@@ -553,6 +553,7 @@ class TestWhatTheVendorSays:
             (4006, "", CredentialError),
             (4008, "X-Api-Signature is invalid", CredentialError),
             (4011, "", TokenExpired),
+            (4012, "", VendorRejected),  # one API that is not granted; the others go on
             (5001, "", VendorRejected),
             (5003, "", VendorBusy),
             (5004, "", AnswerLost),

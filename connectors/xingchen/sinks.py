@@ -184,7 +184,7 @@ def saved_id(data: Record, number: str) -> str:
     )
 
 
-def already_there(number: str, error: VendorRejected) -> AlreadyThere:
+def already_there(number: str, error: DuijieError) -> AlreadyThere:
     """A refusal to save what turns out to be there, whatever it was called."""
     return AlreadyThere(
         f"编号 {number} 在金蝶中已存在, 保存被拒绝 ({error.zh}); 先查询再决定",

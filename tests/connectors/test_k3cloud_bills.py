@@ -301,6 +301,16 @@ class TestTakingBack:
             done(target.reverse([sent], [native_id]))
         assert target.find([target.key_of(sent)]) == {}
 
+    @pytest.mark.parametrize("forgets", [True, False])
+    def test_a_voucher_that_was_deleted_may_be_written_again_once(self, site: Site, forgets: bool) -> None:
+        seed(site, forgets_repeats=forgets)
+        target, sent = opened(site).sinks["voucher"], k3cloud_voucher(1)
+        assert isinstance(target, Reversing)
+        done(target.reverse([sent], [done(target.write([sent])).native_id]))
+        done(target.write([sent]))
+        assert isinstance(one(target.write([sent])), Unknown)
+        assert target.find([target.key_of(sent)])[target.key_of(sent)].raw["copies"] == 1
+
     @pytest.mark.parametrize("steps", [("Submit",), ("Submit", "Audit")])
     def test_a_voucher_an_accountant_has_in_hand_is_left_to_them(self, site: Site, steps: tuple[str, ...]) -> None:
         target, sent = opened(site).sinks["voucher"], k3cloud_voucher(1)

@@ -26,6 +26,7 @@ from sandbox.kit import Fault
 from sandbox.serve import Running
 from sandbox.store import Store
 from sandbox.xingchen import XingchenSandbox
+from sandbox.xingchen_lists import Refused as LedgerRefusal
 from tests.contract.served import MAPPINGS, lately
 from tests.contract.sites.xingchen import SECRET, SEED, SINKS, line, voucher
 
@@ -475,6 +476,28 @@ class TestVouchers:
             assert isinstance(world.reverse("voucher", payload, native_id), Done)
         totals = [(row["debit_total"], row["is_reverse"]) for row in world.sandbox.store.all("voucher")]
         assert sorted(totals) == [("-113.00", True), ("113.00", False)]
+
+    @pytest.mark.parametrize("words", ["已生成凭证", "来源单据重复"])
+    def test_a_voucher_that_was_reversed_is_not_there_and_its_number_is_used_up(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, words: str
+    ) -> None:
+        native_id = world.done("voucher", posted("sale:1"))
+        world.operate("gl_voucher", "audit", native_id)
+        assert isinstance(world.reverse("voucher", posted("sale:1"), native_id), Done)
+        assert world.opened.sinks["voucher"].find(["sale:1"]) == {}
+        ledger, kept = world.sandbox.books._ledger, world.sandbox.books._ledger._save
+
+        def said(item: Record, now: int) -> str:
+            try:
+                return kept(item, now)
+            except LedgerRefusal as refused:
+                raise LedgerRefusal(str(refused).replace("已生成凭证", words)) from refused
+
+        monkeypatch.setattr(ledger, "_save", said)
+        [outcome] = world.write("voucher", posted("sale:1"))
+        assert isinstance(outcome, Refused)
+        assert (outcome.code, "手工补录" in outcome.zh, words in outcome.zh) == ("xingchen:reversed", True, True)
+        assert len(world.sandbox.store.all("voucher")) == 2
 
     def test_an_audited_voucher_is_not_changed(self, world: World) -> None:
         native_id = world.done("voucher", posted("sale:1"))

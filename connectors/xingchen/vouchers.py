@@ -1,7 +1,7 @@
 """凭证: read back with their entries, saved once by the number of their source, reversed when audited.
 
-`source_bill_no` is the vendor's own guard: a second voucher with it is refused. One that was reversed (已冲销) keeps it:
-that one is not there any more, and nothing can be written in its place. Vouchers are saved, not audited
+`source_bill_no` is the vendor's own guard: a second voucher with it is refused. One that was reversed (已冲销) keeps
+it: that one is not there any more, and nothing can be written in its place. Vouchers are saved, not audited
 (制单 ≠ 审核). Sources: 金蝶开放平台 "凭证列表", "凭证详情", "凭证保存", "凭证冲销", "凭证字列表", "币别列表".
 """
 

@@ -16,6 +16,7 @@ Seed (each key may be absent; `sandbox.k3cloud_chart` holds the starting values)
      "key_fields": {"F_DJ_SOURCEKEY": 80},     custom text fields of the voucher head: name → length
      "silent_reissue": true,                   signed calls with a dead session: reissue it, or answer MsgCode 1
      "forgets_repeats": true,                  ValidateRepeatJson lets a JSON pass again once its document is deleted
+     "denied":     ["SAL_SaleOrder.Audit"],    what the integration user may not do: MsgCode 2
      "limits":     {"calls": 100, "seconds": 60}}
 """
 
@@ -166,6 +167,8 @@ class K3CloudSandbox(Sandbox):
         work = self._work(form)
         if work is None:
             raise Refusal([Fault("", f"业务对象 {form or '(空)'} 不存在", 10 if form else 5)])
+        if f"{form}.{operation}" in self._config.get("denied", ()):
+            raise Refusal([Fault("", f"您没有{work.label}的{operation}权限", 2)])
         return work.run(operation, data)
 
     def _over_limit(self) -> bool:

@@ -118,5 +118,6 @@ CONFIG: dict[str, Any] = {
     "periods": {"open": ["202611", "202612"]},
     "silent_reissue": True,
     "forgets_repeats": True,
+    "denied": [],
     "limits": {},
 }

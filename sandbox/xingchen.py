@@ -12,6 +12,7 @@ Seed (each key may be absent)::
      "stores":    [{"number": "CK01", "name": "…"}],
      "accounts":  [{"accountId": "0", "status": "0", …}],      other authorisation records, listed before ours
      "ledger":    {"closed_until": "202610"},                   the last closed period
+     "rules":     {"keeps_unaudited": true, "sells_what_is_there": true},      see xingchen_bills; both are off
      "limits":    {"per_minute": 500, "tokens_per_minute": 2}}
 
 Loading the same material, stock row or customer again leaves alone what was written since. Where the vendor's documents

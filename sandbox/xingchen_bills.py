@@ -2,8 +2,9 @@
 
 An audited 销售订单 lowers 可用量 and leaves 现存量 alone: only goods that leave lower that, and they give back what
 their order had reserved. An order that goods were moved of can be neither un-audited nor deleted. A bill that names the
-type of its source must name one that is there. Texts of refusals are the vendor's where they are known (单号重复,
-编码不存在, 单位为空, 源单已被删除).
+type of its source must name one that is there. Two rules of the seed are off until turned on: `keeps_unaudited`, a bill
+that its save cannot audit stays as a draft; `sells_what_is_there`, no order is audited beyond 可用量. Texts of refusals
+are the vendor's where they are known (单号重复, 编码不存在, 单位为空, 源单已被删除).
 """
 
 from __future__ import annotations
@@ -108,11 +109,14 @@ class BillBook:
             **self._head(body, native_id, kept["create_time"] if kept else now),
         }
         bill["modify_time"] = now
-        if body.get("operation_key") == "audit":
-            self._audit(bill, now)
-        if kept:
-            self._bills.pop(kept["bill_no"])
-        self._keep(bill)
+        try:
+            if body.get("operation_key") == "audit":
+                self._audit(bill, now)
+        except Refused:
+            if self._rules.get("keeps_unaudited"):
+                self._replace(kept, bill)
+            raise
+        self._replace(kept, bill)
         return {"ids": [native_id], "id_number_map": {native_id: bill_no}}
 
     def operate(self, operation: str, body: Record, now: int) -> Record:
@@ -160,6 +164,8 @@ class BillBook:
         """What audit (1) does to stock and to the source order, and un-audit (-1) undoes."""
         kind, lines = self.kind, bill["material_entity"]
         if not kind.moves:
+            if kind.name == "sal_order" and sign > 0 and self._rules.get("sells_what_is_there"):
+                self._must_be_available(lines)
             for line in lines if kind.name == "sal_order" else ():
                 self._stock.reserve(line["material_number"], sign * line["qty"], now)
             return
@@ -172,6 +178,10 @@ class BillBook:
                 if kind.source == "sal_order":
                     self._stock.reserve(line["material_number"], -sign * line["qty"], now)
 
+    def _must_be_available(self, lines: list[Record]) -> None:
+        for line in lines:
+            self._stock.must_be_available(line["material_number"], line["qty"])
+
     def _must_hold(self, lines: list[Record]) -> None:
         leaving: dict[tuple[str, str], Decimal] = {}
         for line in lines:
@@ -179,6 +189,15 @@ class BillBook:
             leaving[key] = leaving.get(key, ZERO) + line["qty"]
         for (material, stock), qty in leaving.items():
             self._stock.must_hold(material, stock, qty)
+
+    @property
+    def _rules(self) -> Record:
+        return self.store.get("books", "rules") or {}
+
+    def _replace(self, kept: Record | None, bill: Record) -> None:
+        if kept:
+            self._bills.pop(kept["bill_no"])
+        self._keep(bill)
 
     def _keep(self, bill: Record) -> None:
         self.store.put(self.kind.name, bill["id"], bill)

@@ -51,6 +51,8 @@ class Books:
         self._stock.add(stock, BEGINNING)
         if "ledger" in data:
             self._ledger.seed(data["ledger"])
+        if "rules" in data:
+            self.store.put("books", "rules", data["rules"])
 
     def shift(self) -> None:
         """The first row of each list goes."""

@@ -43,6 +43,12 @@ class Stock:
             row = self.store.get("inventory", key) or {}
             self.store.put("inventory", key, {**row, "valid_qty": row["valid_qty"] - qty, "modify_time": now})
 
+    def must_be_available(self, number: str, qty: Decimal) -> None:
+        """Refuse what would reserve more than 可用量."""
+        rows = [self.store.get("inventory", key) or {} for key in self._rows_of.get(number, [])[:1]]
+        there = sum((row["valid_qty"] for row in rows), Decimal(0))
+        require(there >= qty, f"商品[{number}]可用量不足, 可用量{there}")
+
     def must_hold(self, number: str, stock: str, qty: Decimal) -> None:
         """Refuse what would take out more than there is: 负库存 is not allowed here."""
         row = self.store.get("inventory", f"{number}@{stock}") or {"qty": Decimal(0)}

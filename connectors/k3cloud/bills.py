@@ -3,7 +3,8 @@
 FBillNo and FNumber are unique: the server refuses a second one ("编码唯一" or "已存在"). What is there, or may be there
 after a lost answer, is looked up by its number and compared. `ValidateRepeatJson` refuses the same JSON before that;
 whether it still does once the bill was deleted is not documented, so that a refusal with nothing under the number is
-followed by a Save without it. Source: 金蝶云星空 WebAPI "保存".
+followed by a Save without it. Where we take documents further than Save, how far one has come is compared as well, so
+that one that is saved and stuck is told to a person. Source: 金蝶云星空 WebAPI "保存".
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from connectors.k3cloud.life import LifeCycle
 from connectors.k3cloud.lists import Reader
 from connectors.k3cloud.queries import some_of
 from duijie.codec import Record
-from duijie.connect.errors import AlreadyThere, AnswerLost, DuijieError, OutcomeUnknown, VendorRejected
+from duijie.connect.errors import (
+    AlreadyThere,
+    AnswerLost,
+    CredentialError,
+    DuijieError,
+    OutcomeUnknown,
+    Transient,
+    VendorRejected,
+)
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Safety
 from duijie.connect.retry import side_by_side
 
@@ -28,6 +37,9 @@ CENT = Decimal("0.01")
 ZERO = Decimal(0)
 REPEATED = "k3cloud:repeat"
 GUARD = {"ValidateRepeatJson": True}
+GOALS = {"save": 0, "submit": 1, "audit": 2}
+STAGES = {"B": 1, "C": 2}
+STUCK = (VendorRejected, Transient, CredentialError)
 
 
 class FormSink:
@@ -49,7 +61,13 @@ class FormSink:
         return str(payload[self._form.number])
 
     def figures_of(self, payload: Record) -> Figures:
-        """Of a bill gross: 价税合计 in yuan, as the server will compute it, and qty. None of base data."""
+        """Of a bill gross: 价税合计 in yuan, as the server will compute it, and qty; of all `stage` where it goes on.
+
+        stage: 1 submitted, 2 audited; absent where we only save.
+        """
+        return {**self._sums(payload), **self._stage("C")}
+
+    def _sums(self, payload: Record) -> dict[str, Decimal]:
         if not self._form.is_bill:
             return {}
         lines = payload[self._form.entry]
@@ -57,6 +75,11 @@ class FormSink:
             "gross": sum((_cents(line["FTaxPrice"], line[self._form.quantity]) for line in lines), ZERO),
             "qty": sum((Decimal(line[self._form.quantity]) for line in lines), ZERO),
         }
+
+    def _stage(self, status: str) -> dict[str, Decimal]:
+        """How far a document of this status is on the way to our goal; beyond it counts as at it."""
+        goal = GOALS[self._goal]
+        return {"stage": Decimal(min(STAGES.get(status, 0), goal))} if goal else {}
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
         """By number, whatever the organisation; the oldest where base data has it in several."""
@@ -87,20 +110,23 @@ class FormSink:
         try:
             made = self._sent(payload, GUARD)
         except OutcomeUnknown as error:
-            return self._finished(self._there(payload, error))
+            held = self._there(payload, error)
+            if held:
+                return self._adopted(held)
+            made = self._sent(payload, {})
         return self._finished_or_undone(made)
 
-    def _there(self, payload: Record, error: OutcomeUnknown) -> Done:
-        """What stands under the number after this error, if it is what we mean to write. Raises why not."""
+    def _there(self, payload: Record, error: OutcomeUnknown) -> Found | None:
+        """What stands under the number after this error, if its sums are ours; None: a deleted one. Raises why not."""
         key = self.key_of(payload)
         held = self._looked_up(key, error)
         if held is None and error.code == REPEATED:
-            return self._sent(payload, {})
+            return None
         if held is None and isinstance(error, AlreadyThere):
             raise VendorRejected(error.zh, en=error.en, code=error.code, where=key)
-        if held is None or dict(held.figures) != dict(self.figures_of(payload)):
+        if held is None or {**held.figures, "stage": ZERO} != {**self.figures_of(payload), "stage": ZERO}:
             raise error
-        return Done(held.native_id, held.native_no, held.raw)
+        return held
 
     def _looked_up(self, key: str, error: OutcomeUnknown) -> Found | None:
         try:
@@ -128,23 +154,27 @@ class FormSink:
             self._life.reach(made.native_id, self._goal)
         return made
 
-    def _finished_or_undone(self, made: Done) -> Done:
-        """A document of ours that the server will not take as far as it should go is none: Refused means not there."""
+    def _adopted(self, held: Found) -> Done:
+        """What stood there goes on with its life; it is never taken back, so that what stops it leaves it there."""
+        made = Done(held.native_id, held.native_no, held.raw)
         try:
             return self._finished(made)
-        except VendorRejected as refusal:
-            self._undone(made, refusal)
+        except STUCK as error:
+            raise _stuck(made, error) from error
+
+    def _finished_or_undone(self, made: Done) -> Done:
+        """A document of ours that cannot be taken as far as it should go is none: Refused and Later mean not there."""
+        try:
+            return self._finished(made)
+        except STUCK as trouble:
+            self._undone(made, trouble)
             raise
 
-    def _undone(self, made: Done, refusal: VendorRejected) -> None:
+    def _undone(self, made: Done, trouble: DuijieError) -> None:
         try:
             self._life.reach(made.native_id, "gone")
         except DuijieError as error:
-            raise AnswerLost(
-                f"{refusal.zh}。单据 {made.native_no} 已保存, 未能撤回 ({error.zh}); 请在星空中核对该单",
-                en=f"{refusal.en}; {made.native_no} is saved and was not taken back ({error.en}); look at it there",
-                where=made.native_no,
-            ) from error
+            raise _stuck(made, trouble) from error
 
     def _sent(self, model: Record, options: Record) -> Done:
         result = self._reader.client.form("Save", self._form.form_id, {**options, "Model": model})
@@ -152,12 +182,26 @@ class FormSink:
 
     def _found(self, record: Record) -> Found:
         native_id, number = str(record[self._form.key]), str(record[self._form.number])
+        return Found(native_id, number, {**self._held(record), **self._stage(str(record["FDocumentStatus"]))}, record)
+
+    def _held(self, record: Record) -> dict[str, Decimal]:
         if not self._form.is_bill:
-            return Found(native_id, number, {}, record)
+            return {}
         lines = record[self._form.entry]
-        gross = sum((Decimal(line["FAllAmount"]) for line in lines), ZERO)
-        qty = sum((Decimal(line[self._form.quantity]) for line in lines), ZERO)
-        return Found(native_id, number, {"gross": gross, "qty": qty}, record)
+        return {
+            "gross": sum((Decimal(line["FAllAmount"]) for line in lines), ZERO),
+            "qty": sum((Decimal(line[self._form.quantity]) for line in lines), ZERO),
+        }
+
+
+def _stuck(made: Done, trouble: DuijieError) -> AnswerLost:
+    """A document that is saved and stands where it should not stay: it will be looked up, and a person told."""
+    return AnswerLost(
+        f"{trouble.zh}。单据 {made.native_no} 已保存, 未能走到设定的状态, 也未撤回; 请在星空中核对该单, 处理后重放",
+        en=f"{trouble.en}; {made.native_no} is saved, stuck and not taken back; look at it there, then replay",
+        code=trouble.code,
+        where=made.native_no,
+    )
 
 
 def _cents(price: Any, quantity: Any) -> Decimal:

@@ -2,7 +2,8 @@
 
 The vendor has no key of ours on a voucher, and its number is given by the ledger. Our key travels in a custom text
 field of the voucher head that the implementer adds once (setting `key_field`). The vendor does not keep it unique,
-so the sink is safe by look-up; `ValidateRepeatJson` is a second guard. One payload is one Save, one after the
+so the sink is safe by look-up; `ValidateRepeatJson` is a second guard, which may remember what was deleted: its refusal
+with nothing under our key is followed by a Save without it. One payload is one Save, one after the
 other: the ledger numbers vouchers per period and word without gaps.
 """
 
@@ -12,11 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 
+from connectors.k3cloud.bills import GUARD, REPEATED
 from connectors.k3cloud.life import LifeCycle
 from connectors.k3cloud.queries import conditions, some_of
 from connectors.k3cloud.vouchers import FORM, VoucherBook
 from duijie.codec import Record
-from duijie.connect.errors import VendorRejected
+from duijie.connect.errors import AlreadyThere, VendorRejected
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Page, Safety, Window
 
 AUDITED = frozenset("BC")
@@ -104,11 +106,18 @@ class VoucherSink:
             **payload["model"],
             self._book.key_field: payload["key"],
         }
-        data = {"NeedReturnFields": ["FVOUCHERGROUPNO"], "ValidateRepeatJson": True, "Model": model}
-        result = self._book.client.form("Save", FORM, data)
+        result = self._sent(payload["key"], {"NeedReturnFields": ["FVOUCHERGROUPNO"], "Model": model})
         returned = (result.get("NeedReturnData") or [{}])[0]
         number = returned.get("FVOUCHERGROUPNO") or result.get("Number", "")
         return Done(str(result["Id"]), str(number), result)
+
+    def _sent(self, key: str, data: Record) -> Record:
+        try:
+            return self._book.client.form("Save", FORM, {**GUARD, **data})
+        except AlreadyThere as error:
+            if error.code != REPEATED or self.find([key]):
+                raise
+            return self._book.client.form("Save", FORM, data)
 
 
 def _found(vouchers: list[Record]) -> Found:

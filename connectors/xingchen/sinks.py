@@ -1,13 +1,16 @@
 """Sinks of 金蝶AI星辰: save, look up, change, take back.
 
 A save without `id` always creates, and a used number is refused; with `id` it changes. Bills are audited in the same
-call (`operation_key`). An audited bill refuses changes, so it is un-audited first. Sources: 金蝶开放平台, the save of
-each kind; "通用批量操作".
+call (`operation_key`). Whether a bill that cannot be audited (可用量不足) is kept is written nowhere, so that being
+audited is compared as well. An audited bill refuses changes, so it is un-audited first. Sources: 金蝶开放平台, the save
+of each kind; "通用批量操作".
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 
 from connectors.xingchen.catalogue import LINES, Save
@@ -16,7 +19,7 @@ from connectors.xingchen.lists import Reading, by_id
 from connectors.xingchen.names import Names, with_ids
 from connectors.xingchen.streams import MISSING, Shelf, if_there
 from duijie.codec import Record
-from duijie.connect.errors import AlreadyThere, AnswerLost, VendorRejected
+from duijie.connect.errors import AlreadyThere, AnswerLost, DuijieError, VendorRejected
 from duijie.connect.protocol import Done, Figures, Found, Outcome
 from duijie.connect.retry import side_by_side
 
@@ -43,8 +46,8 @@ class Documents:
         return str(payload[self._save.kind.number])
 
     def figures_of(self, payload: Record) -> Figures:
-        """What `catalogue` says is compared."""
-        return self._save.figures(payload)
+        """What `catalogue` says is compared; of a bill `audited` as well, which is 1."""
+        return {**self._save.figures(payload), **self._audited(AUDITED)}
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
         """Documents by number, each asked for alone: no list takes several."""
@@ -76,7 +79,13 @@ class Documents:
         if held is None:
             return None
         shown = {name: held[name] for name in SHOWN if name in held}
-        return Found(by_id(held), number, self._save.figures(held), shown)
+        return Found(by_id(held), number, self._stands(held), shown)
+
+    def _stands(self, held: Record) -> Figures:
+        return {**self._save.figures(held), **self._audited(held.get("bill_status"))}
+
+    def _audited(self, status: object) -> dict[str, Decimal]:
+        return {"audited": Decimal(status == AUDITED)} if self._save.kind.is_bill else {}
 
     def _create(self, payload: Record, names: Names) -> Done:
         """Save. Raises AlreadyThere for any refusal of a number that is there: the vendor's words for it vary."""
@@ -122,7 +131,7 @@ class Changeable(Documents):
     """Documents that a save with `id` changes."""
 
     def update(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
-        """Un-audit, save under its id, audit; where that is refused the old one is audited again.
+        """Un-audit, save under its id, audit; where that is refused the old one is audited, as far as that can be had.
 
         Refused also where what stands there afterwards is not what was sent.
         """
@@ -135,21 +144,25 @@ class Changeable(Documents):
         prepared = {**self._prepared(payload, names), "id": native_id}
         if LINES in prepared:
             prepared[LINES] = _in_place(prepared[LINES], held[LINES])
-        was_audited = held.get("bill_status") == AUDITED
-        if was_audited:
+        if held.get("bill_status") == AUDITED:
             self._operate("unaudit", native_id)
         try:
             done = self._done(self._client.post(self._save.kind.path, prepared), self.key_of(payload))
         except VendorRejected:
-            if was_audited:
-                self._operate("audit", native_id)
+            self._audited_again(native_id)
             raise
         self._must_stand(payload, native_id)
         return done
 
+    def _audited_again(self, native_id: str) -> None:
+        """Whatever it was when this attempt began: an attempt before may have un-audited it."""
+        if self._save.kind.is_bill:
+            with suppress(DuijieError):  # why the change was refused must not give way to this
+                self._operate("audit", native_id)
+
     def _must_stand(self, payload: Record, native_id: str) -> None:
         """What becomes of lines that an update leaves out is not documented: the figures are read again."""
-        there = self._save.figures(self._client.get(self._save.kind.detail, {"id": native_id}))
+        there = self._stands(self._client.get(self._save.kind.detail, {"id": native_id}))
         if dict(there) != dict(self.figures_of(payload)):
             raise VendorRejected(
                 f"单据 {self.key_of(payload)} 改写后的合计与所发不符 (金蝶 {_told(there)}), 请在金蝶中核对该单并更正",
@@ -171,10 +184,10 @@ def saved_id(data: Record, number: str) -> str:
     )
 
 
-def already_there(number: str, error: VendorRejected) -> AlreadyThere:
+def already_there(number: str, error: DuijieError) -> AlreadyThere:
     """A refusal to save what turns out to be there, whatever it was called."""
     return AlreadyThere(
-        f"编号 {number} 在金蝶中已存在, 再次保存被拒绝; 先查询再决定",
+        f"编号 {number} 在金蝶中已存在, 保存被拒绝 ({error.zh}); 先查询再决定",
         en=f"{number} is there already, so saving it was refused ({error.en}); looking it up",
         code=error.code,
         where=number,

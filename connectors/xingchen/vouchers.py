@@ -1,6 +1,7 @@
 """凭证: read back with their entries, saved once by the number of their source, reversed when audited.
 
-`source_bill_no` is the vendor's own guard: a second voucher with it is refused. Vouchers are saved, not audited
+`source_bill_no` is the vendor's own guard: a second voucher with it is refused. One that was reversed (已冲销) keeps
+it: that one is not there any more, and nothing can be written in its place. Vouchers are saved, not audited
 (制单 ≠ 审核). Sources: 金蝶开放平台 "凭证列表", "凭证详情", "凭证保存", "凭证冲销", "凭证字列表", "币别列表".
 """
 
@@ -17,7 +18,7 @@ from connectors.xingchen.names import Names
 from connectors.xingchen.sinks import AUDITED, OPERATE, already_there, saved_id
 from connectors.xingchen.streams import MISSING, if_there
 from duijie.codec import Record
-from duijie.connect.errors import DuijieError, VendorRejected
+from duijie.connect.errors import AlreadyThere, DuijieError, VendorRejected
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Page, Safety, Window
 from duijie.connect.retry import side_by_side
 
@@ -101,9 +102,9 @@ class VoucherSink:
         }
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
-        """Vouchers by the number of their source."""
+        """Vouchers by the number of their source, those that were reversed left out."""
         found = side_by_side(self._row, keys)
-        return {key: _found(row) for key, row in zip(keys, found, strict=True) if row}
+        return {key: _found(row) for key, row in zip(keys, found, strict=True) if row and not _is_reversed(row)}
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         """Save each voucher."""
@@ -128,14 +129,18 @@ class VoucherSink:
         return first(self._client, VOUCHERS, {"source_bill_no": key}, self._reading, "source_bill_no")
 
     def _create(self, payload: Record, names: Names) -> Done:
-        """Save. Raises AlreadyThere for any refusal of a voucher that is there: the words for it are not documented."""
+        """Save. Raises AlreadyThere for any refusal of a voucher that is there: the words for it are not documented.
+
+        Raises VendorRejected where that one was reversed.
+        """
         prepared = before_writing(lambda: _prepared(payload, names), "对照资料")
         try:
             return self._save(prepared)
-        except VendorRejected as error:
-            if error.code == MISSING or self._row(self.key_of(payload)) is None:
+        except (VendorRejected, AlreadyThere) as error:
+            row = None if error.code == MISSING else self._row(self.key_of(payload))
+            if row is None:
                 raise
-            raise already_there(self.key_of(payload), error) from error
+            raise _used_up(row, error) if _is_reversed(row) else already_there(self.key_of(payload), error) from error
 
     def _change(self, payload: Record, native_id: str, names: Names) -> Done:
         prepared = before_writing(lambda: _prepared(payload, names), "对照资料")
@@ -150,7 +155,7 @@ class VoucherSink:
     def _take_back(self, payload: Record, native_id: str) -> Done:
         number = str(payload.get("source_bill_no") or native_id)
         held = self._held(payload, native_id)
-        if held is None or str(held.get("have_reverse")).lower() == "true":
+        if held is None or _is_reversed(held):
             return Done(native_id, number)
         if held["bill_status"] == AUDITED:
             return Done(native_id, number, self._red(native_id))
@@ -174,6 +179,20 @@ class VoucherSink:
 def _found(row: Record) -> Found:
     figures = {side: Decimal(str(row[f"{side}_total"])) for side in ("debit", "credit")}
     return Found(by_id(row), str(row["source_bill_no"]), figures, row)
+
+
+def _is_reversed(row: Record) -> bool:
+    return str(row.get("have_reverse")).lower() == "true"
+
+
+def _used_up(row: Record, error: DuijieError) -> VendorRejected:
+    key = str(row["source_bill_no"])
+    return VendorRejected(
+        f"来源单号 {key} 的凭证已被冲销, 金蝶拒绝再用该单号 ({error.zh}); 请在金蝶手工补录该凭证, 然后关闭本待处理",
+        en=f"the voucher of {key} was reversed, its number is refused ({error.en}); enter it by hand, then close this",
+        code="xingchen:reversed",
+        where=key,
+    )
 
 
 def _prepared(payload: Record, names: Names) -> Record:

@@ -19,7 +19,7 @@ from connectors.k3cloud.lists import nested
 from duijie import codec, schemas
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, MalformedMessage
-from duijie.connect.protocol import Done, Outcome, Refused, Reversing, Safety, Unknown, Updating, Window
+from duijie.connect.protocol import Done, Later, Outcome, Refused, Reversing, Safety, Unknown, Updating, Window
 from duijie.contract import Site
 from duijie.mapping import StaticLookup, load_mapping, run_tests
 from sandbox.k3cloud import K3CloudSandbox
@@ -196,7 +196,7 @@ class TestLife:
     def test_what_cannot_be_taken_back_is_not_called_refused(self, site: Site) -> None:
         site.order({"kind": "status", "match": ".Delete.", "status": 503, "rate": 1})
         outcome = one(sink(site, GOODS_ISSUE, bill_goal="audit").write([k3cloud_bill(GOODS_ISSUE, 1)]))
-        assert isinstance(outcome, Unknown) and "未能撤回" in outcome.zh
+        assert isinstance(outcome, Unknown) and "未撤回" in outcome.zh
         assert len(stored(site, GOODS_ISSUE)) == 1
 
     def test_new_base_data_serves_bills_once_it_is_audited(self, site: Site) -> None:
@@ -206,6 +206,66 @@ class TestLife:
         assert "N1 未审核" in refused(sink(site, SALES_ORDER).write([order]))
         done(sink(site, MATERIAL, base_goal="audit").write([mapped("product", k3cloud_product(1))]))
         done(sink(site, SALES_ORDER).write([order]))
+
+
+class TestStuck:
+    """Saved, and short of where it should go: neither done nor "not there"."""
+
+    def test_a_right_that_is_missing_stops_its_own_bills_and_leaves_none_behind(self, site: Site) -> None:
+        seed(site, denied=["SAL_SaleOrder.Audit"])
+        said = refused(sink(site, SALES_ORDER, bill_goal="audit").write([k3cloud_bill(SALES_ORDER, 1)]))
+        assert "权限" in said and said.endswith("重放")
+        assert stored(site, SALES_ORDER) == []
+
+    def test_a_bill_that_can_neither_go_on_nor_back_is_no_bill_that_is_done(self, site: Site) -> None:
+        seed(site, denied=["SAL_SaleOrder.Audit", "SAL_SaleOrder.CancelAssign"])
+        target, sent = sink(site, SALES_ORDER, bill_goal="audit"), k3cloud_bill(SALES_ORDER, 1)
+        outcome = one(target.write([sent]))
+        assert isinstance(outcome, Unknown) and "已保存" in outcome.zh and "Audit权限" in outcome.zh
+        found = target.find([target.key_of(sent)])[target.key_of(sent)]
+        assert {**target.figures_of(sent), "stage": 1} == dict(found.figures)
+
+    def test_what_may_be_asked_again_leaves_nothing_behind_meanwhile(self, site: Site) -> None:
+        busy = {"kind": "status", "match": ".Audit.", "status": 429, "headers": {"Retry-After": "0"}, "rate": 1}
+        site.order(busy)
+        target, sent = sink(site, SALES_ORDER, bill_goal="audit"), k3cloud_bill(SALES_ORDER, 1)
+        assert isinstance(one(target.write([sent])), Later)
+        assert stored(site, SALES_ORDER) == []
+        site.order()
+        done(target.write([sent]))
+        assert status(site, SALES_ORDER) == "C"
+
+    def test_a_bill_that_was_there_stays_and_is_not_called_refused(self, site: Site) -> None:
+        sent = k3cloud_bill(SALES_ORDER, 1)
+        done(sink(site, SALES_ORDER).write([sent]))
+        seed(site, denied=["SAL_SaleOrder.Audit"])
+        target = sink(site, SALES_ORDER, bill_goal="audit")
+        assert isinstance(one(target.write([sent])), Unknown)
+        assert status(site, SALES_ORDER) == "B"
+        seed(site, denied=[])
+        done(target.write([sent]))
+        assert status(site, SALES_ORDER) == "C"
+
+    @pytest.mark.parametrize(("goal", "agree"), [("save", True), ("submit", False), ("audit", False)])
+    def test_what_is_only_saved_agrees_only_where_no_more_was_asked_for(
+        self, site: Site, goal: str, agree: bool
+    ) -> None:
+        product, order = mapped("product", k3cloud_product(1)), k3cloud_bill(SALES_ORDER, 1)
+        for form, sent in ((MATERIAL, product), (SALES_ORDER, order)):
+            done(sink(site, form).write([sent]))
+            target = sink(site, form, bill_goal=goal, base_goal=goal)
+            key = target.key_of(sent)
+            assert (dict(target.find([key])[key].figures) == dict(target.figures_of(sent))) is agree
+            done(target.write([sent]))
+            assert dict(target.find([key])[key].figures) == dict(target.figures_of(sent))
+
+    def test_what_people_took_further_than_we_do_agrees(self, site: Site) -> None:
+        sent = k3cloud_bill(SALES_ORDER, 1)
+        done(sink(site, SALES_ORDER, bill_goal="audit").write([sent]))
+        for goal in ("save", "submit"):
+            target = sink(site, SALES_ORDER, bill_goal=goal)
+            [found] = target.find([target.key_of(sent)]).values()
+            assert dict(found.figures) == dict(target.figures_of(sent))
 
 
 class TestTakingBack:
@@ -240,6 +300,16 @@ class TestTakingBack:
         for _ in range(2):
             done(target.reverse([sent], [native_id]))
         assert target.find([target.key_of(sent)]) == {}
+
+    @pytest.mark.parametrize("forgets", [True, False])
+    def test_a_voucher_that_was_deleted_may_be_written_again_once(self, site: Site, forgets: bool) -> None:
+        seed(site, forgets_repeats=forgets)
+        target, sent = opened(site).sinks["voucher"], k3cloud_voucher(1)
+        assert isinstance(target, Reversing)
+        done(target.reverse([sent], [done(target.write([sent])).native_id]))
+        done(target.write([sent]))
+        assert isinstance(one(target.write([sent])), Unknown)
+        assert target.find([target.key_of(sent)])[target.key_of(sent)].raw["copies"] == 1
 
     @pytest.mark.parametrize("steps", [("Submit",), ("Submit", "Audit")])
     def test_a_voucher_an_accountant_has_in_hand_is_left_to_them(self, site: Site, steps: tuple[str, ...]) -> None:

@@ -383,7 +383,11 @@ class TestOrders:
         assert isinstance(again, Unknown)
         found = sink.find(["TB1", "TB2"])
         assert list(found) == ["TB1"]
-        assert dict(found["TB1"].figures) == {"gross": Decimal("19.90"), "qty": 3} == sink.figures_of(order("TB1"))
+        assert (
+            dict(found["TB1"].figures)
+            == {"gross": Decimal("19.90"), "qty": 3, "audited": 1}
+            == sink.figures_of(order("TB1"))
+        )
         assert len(sandbox.store.all("sal_order")) == 1
 
     def test_a_lost_answer_leaves_an_unknown_that_find_settles(
@@ -553,6 +557,7 @@ class TestWhatTheVendorSays:
             (4006, "", CredentialError),
             (4008, "X-Api-Signature is invalid", CredentialError),
             (4011, "", TokenExpired),
+            (4012, "", VendorRejected),  # one API that is not granted; the others go on
             (5001, "", VendorRejected),
             (5003, "", VendorBusy),
             (5004, "", AnswerLost),

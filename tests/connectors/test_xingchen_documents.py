@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +26,7 @@ from sandbox.kit import Fault
 from sandbox.serve import Running
 from sandbox.store import Store
 from sandbox.xingchen import XingchenSandbox
+from sandbox.xingchen_lists import Refused as LedgerRefusal
 from tests.contract.served import MAPPINGS, lately
 from tests.contract.sites.xingchen import SECRET, SEED, SINKS, line, voucher
 
@@ -306,6 +307,21 @@ class TestGoods:
         assert world.stock() == (70, 70)
         assert [row["bill_status"] for row in world.sandbox.store.all("sal_out_bound")] == ["C"]
 
+    @pytest.mark.parametrize("fault", [Fault("expire_tokens", count=1), Fault("status", status=429, count=1)])
+    def test_so_it_does_where_the_save_had_to_be_tried_twice(self, world: World, fault: Fault) -> None:
+        native_id = world.done("goods_issue", issue("CK1", 30))
+        world.sandbox.faults = [replace(fault, match="operation_key", headers={"Retry-After": "0"})]
+        assert isinstance(world.update("goods_issue", issue("CK1", 101), native_id), Refused)
+        assert [one.kind for one in world.seen] == [{"status": "RateLimited"}.get(fault.kind, "TokenExpired")]
+        assert [row["bill_status"] for row in world.sandbox.store.all("sal_out_bound")] == ["C"]
+
+    def test_where_the_old_one_cannot_be_audited_either_the_first_reason_stands(self, world: World) -> None:
+        native_id = world.done("goods_issue", issue("CK1", 30))
+        world.sandbox.faults = [Fault("lose_answer", match='"audit","ids"', count=1)]
+        outcome = world.update("goods_issue", issue("CK1", 101), native_id)
+        assert isinstance(outcome, Refused) and "库存不足" in outcome.zh
+        assert world.sandbox.faults[0].fired == 1
+
     def test_what_is_gone_already_is_taken_back_even_where_nobody_knows_its_number(self, world: World) -> None:
         native_id = world.done("goods_issue", issue("CK1"))
         for _ in range(2):
@@ -318,6 +334,41 @@ class TestGoods:
         monkeypatch.setattr(world.opened._client, "post", lambda path, body: {"ids": []})
         [outcome] = world.write("goods_issue", issue("CK1"))
         assert isinstance(outcome, Unknown)
+
+
+class TestSavedAndNotAudited:
+    """A bill that the system kept although it could not audit it is not what we meant to write."""
+
+    @pytest.fixture(autouse=True)
+    def keeps(self, world: World) -> None:
+        world.sandbox.seed({"rules": {"keeps_unaudited": True, "sells_what_is_there": True}})
+
+    @pytest.mark.parametrize(("sink", "sent"), [("sales_order", sale("XS1", 101)), ("goods_issue", issue("CK1", 101))])
+    def test_it_agrees_only_once_somebody_audited_it(self, world: World, sink: str, sent: Record) -> None:
+        [outcome] = world.write(sink, sent)
+        assert isinstance(outcome, Unknown) and "不足" in outcome.zh
+        target = world.opened.sinks[sink]
+        [found] = target.find([sent["bill_no"]]).values()
+        assert dict(found.figures) == {**target.figures_of(sent), "audited": 0}
+        world.sandbox.books._stock.move("A1", "CK01", Decimal(9), 1)
+        entity = {"sales_order": "sal_bill_order", "goods_issue": "sal_bill_outbound"}[sink]
+        world.operate(entity, "audit", found.native_id)
+        [found] = target.find([sent["bill_no"]]).values()
+        assert dict(found.figures) == dict(target.figures_of(sent))
+
+    def test_a_change_that_is_saved_and_not_audited_is_told_with_the_vendors_reason(self, world: World) -> None:
+        native_id = world.done("goods_issue", issue("CK1", 30))
+        outcome = world.update("goods_issue", issue("CK1", 101), native_id)
+        assert isinstance(outcome, Refused) and "库存不足" in outcome.zh
+        assert world.stock() == (100, 100)
+
+    def test_a_change_after_which_nothing_is_audited_is_told(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        native_id = world.done("goods_issue", issue("CK1", 30))
+        monkeypatch.setattr(world.sandbox.books._bills["sal_out_bound"], "_audit", lambda bill, now: None)
+        outcome = world.update("goods_issue", issue("CK1", 10), native_id)
+        assert isinstance(outcome, Refused) and "audited 0" in outcome.zh
 
 
 class TestLinks:
@@ -425,6 +476,28 @@ class TestVouchers:
             assert isinstance(world.reverse("voucher", payload, native_id), Done)
         totals = [(row["debit_total"], row["is_reverse"]) for row in world.sandbox.store.all("voucher")]
         assert sorted(totals) == [("-113.00", True), ("113.00", False)]
+
+    @pytest.mark.parametrize("words", ["已生成凭证", "来源单据重复"])
+    def test_a_voucher_that_was_reversed_is_not_there_and_its_number_is_used_up(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, words: str
+    ) -> None:
+        native_id = world.done("voucher", posted("sale:1"))
+        world.operate("gl_voucher", "audit", native_id)
+        assert isinstance(world.reverse("voucher", posted("sale:1"), native_id), Done)
+        assert world.opened.sinks["voucher"].find(["sale:1"]) == {}
+        ledger, kept = world.sandbox.books._ledger, world.sandbox.books._ledger._save
+
+        def said(item: Record, now: int) -> str:
+            try:
+                return kept(item, now)
+            except LedgerRefusal as refused:
+                raise LedgerRefusal(str(refused).replace("已生成凭证", words)) from refused
+
+        monkeypatch.setattr(ledger, "_save", said)
+        [outcome] = world.write("voucher", posted("sale:1"))
+        assert isinstance(outcome, Refused)
+        assert (outcome.code, "手工补录" in outcome.zh, words in outcome.zh) == ("xingchen:reversed", True, True)
+        assert len(world.sandbox.store.all("voucher")) == 2
 
     def test_an_audited_voucher_is_not_changed(self, world: World) -> None:
         native_id = world.done("voucher", posted("sale:1"))

@@ -7,6 +7,7 @@ pages read from the last to the first: what changes while we read leaves the win
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
@@ -54,7 +55,7 @@ def pieces(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetim
         start = end
 
 
-class Changed:
+class Changed(ABC):
     """A list that is asked by time of change. Subclasses name it and ask for single records."""
 
     name: str
@@ -111,9 +112,9 @@ class Changed:
         """The listed records with what the list lacks."""
         return [{**row, "shop": shop} for row in rows]
 
+    @abstractmethod
     def by_key(self, shop: str, key: str) -> list[Record]:
         """The record of this key, if there is one."""
-        raise NotImplementedError
 
 
 class Orders(Changed):

@@ -414,7 +414,8 @@ class TestOrders:
             Decimal("1.30"),
         )
         assert (by_line["status"], by_line["kind"], by_line["order_no"]) == ("success", "money_only", order["code"])
-        assert [(part["sku"], part["amount"]) for part in spread] == [("P1", Decimal("3.39")), ("P2", Decimal("1.13"))]
+        parts = sorted((part["sku"], part["amount"]) for part in spread)  # PostgreSQL gives lines in no order
+        assert parts == [("P1", Decimal("3.39")), ("P2", Decimal("1.13"))]
         key = f"{order['code']}/{one}"
         assert [record["key"] for record in read(vendure, "refund", key)] == [key]
 

@@ -8,12 +8,13 @@ from typing import TypeVar
 
 from duijie.codec import Record
 from duijie.connect.errors import ConnectorFault, DuijieError
-from duijie.connect.protocol import Done, Figures, Found, Later, Outcome, Refused, Safety, Unknown
+from duijie.connect.protocol import Done, Figures, Found, Halt, Later, Outcome, Refused, Safety, Unknown
 from duijie.journal import documents
 from duijie.journal.deliveries import Change, Delivered, Delivery
 
 GRACE_SECONDS = {Safety.NATURAL_KEY: 0.0, Safety.TOKEN: 0.0, Safety.ABSOLUTE: 0.0, Safety.LOOKUP: 3.0}
 LONGEST_PAUSE = 300.0
+HALT_SECONDS = 600.0  # until a halted delivery is looked at again where nobody has said that it may go on
 ATTEMPTS = 8
 COUNTED = {"done": "delivered", "rejected": "waiting", "unknown": "unknown", "pending": "postponed"}
 
@@ -64,6 +65,8 @@ def change_of(parcel: Parcel, outcome: Outcome, safety: Safety) -> Change:
         case Later():
             pause = max(outcome.after, min(2.0**parcel.delivery.attempts, LONGEST_PAUSE))
             return Change("pending", outcome.zh, retry_in=pause)
+        case Halt():
+            return Change("pending", outcome.zh, retry_in=HALT_SECONDS)
 
 
 def given_up(parcel: Parcel, outcome: Outcome) -> Outcome:

@@ -8,7 +8,7 @@ from typing import Any
 
 from duijie import codec
 from duijie.codec import Record
-from duijie.connect.protocol import Done, Found, Later, Outcome, Refused, Unknown
+from duijie.connect.protocol import Done, Found, Halt, Later, Outcome, Refused, Unknown
 from duijie.connect.records import KEY_LENGTH, kept
 
 LONGEST_TEXT = 4000
@@ -32,6 +32,8 @@ def _proper(one: Any) -> Outcome:
             return Unknown(said(one.zh), said(one.en), one.settles_after)
         case Later():
             return Later(said(one.zh), said(one.en), one.after)
+        case Halt():
+            return Halt(one.reason, said(one.zh), said(one.en), _clean(one.qr))
         case _:
             return _unlike(one)
 

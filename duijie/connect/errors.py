@@ -21,6 +21,9 @@
     │   ├── VendorBusy       vendor
     │   ├── TokenExpired     config   refresh, then try again
     │   ├── NotSent          network  the call never left
+    │   ├── Parked           vendor   nothing of this kind goes until somebody acts
+    │   │   ├── CreditExhausted       the month's credit line 授信额度 is used up
+    │   │   └── LoginNeeded           the drawer must log in, or be seen, at the tax bureau
     │   └── JournalBusy      config   the journal is locked or its disk is full
     └── OutcomeUnknown                it may have been carried out: ask first, never just re-send
         ├── AnswerLost       network
@@ -43,6 +46,7 @@ __all__ = [
     "ConfigError",
     "ConnectorFault",
     "CredentialError",
+    "CreditExhausted",
     "DataError",
     "Disabled",
     "DuijieError",
@@ -50,10 +54,12 @@ __all__ = [
     "InvalidDocument",
     "JournalBusy",
     "LineDown",
+    "LoginNeeded",
     "MalformedMessage",
     "MappingError",
     "NotSent",
     "OutcomeUnknown",
+    "Parked",
     "RateLimited",
     "Terminal",
     "TokenExpired",
@@ -231,6 +237,20 @@ class NotSent(Transient):
     """No connection could be made: nothing left this machine."""
 
     blame: ClassVar[Blame] = "network"
+
+
+class Parked(Transient):
+    """Certainly not carried out, and nothing of its kind will be until somebody acts: trying again only annoys."""
+
+
+class CreditExhausted(Parked):
+    """The seller's credit line (授信额度) does not cover it: it must be raised, or the month must turn."""
+
+
+class LoginNeeded(Parked):
+    """The drawer must log in at the tax bureau, by password, text message or a scan. `qr`: what must be scanned."""
+
+    qr: str = ""
 
 
 class JournalBusy(Transient):

@@ -27,14 +27,18 @@ from duijie.connect.errors import (
     AnswerLost,
     ConfigError,
     CredentialError,
+    CreditExhausted,
     DuijieError,
+    LoginNeeded,
     RateLimited,
     TokenExpired,
     VendorBusy,
     VendorRejected,
 )
 
-Action = Literal["retry", "refresh_token", "wait", "reject", "look_up", "already_there", "credential"]
+Action = Literal[
+    "retry", "refresh_token", "wait", "reject", "look_up", "already_there", "credential", "credit", "login"
+]
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ _BUILD: dict[Action, Callable[..., DuijieError]] = {
     "look_up": AnswerLost,
     "already_there": AlreadyThere,
     "credential": CredentialError,
+    "credit": CreditExhausted,
+    "login": LoginNeeded,
 }
 
 

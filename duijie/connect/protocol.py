@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from duijie.codec import Record
 from duijie.connect.connection import Connection
@@ -94,12 +94,13 @@ class Stream(Protocol):
 
 @dataclass(frozen=True)
 class Found:
-    """What the target holds under one of our keys."""
+    """What the target holds under one of our keys. `marks`: as a `Marking` sink compares them."""
 
     native_id: str
     native_no: str
     figures: Figures
     raw: Record = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,17 @@ class Later:
     after: float = 1.0
 
 
-Outcome = Done | Refused | Unknown | Later
+@dataclass(frozen=True)
+class Halt:
+    """Certainly not carried out, nor will others be until somebody acts. `qr`: what a person must scan."""
+
+    reason: Literal["credit", "login"]
+    zh: str
+    en: str
+    qr: str = ""
+
+
+Outcome = Done | Refused | Unknown | Later | Halt
 
 
 class Sink(Protocol):
@@ -160,6 +171,14 @@ class Sink(Protocol):
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         """One outcome per payload, in order. Never raises for a single payload's sake."""
+
+
+@runtime_checkable
+class Marking(Protocol):
+    """A sink that compares more than figures before it takes what is there for ours: names, numbers, lines."""
+
+    def marks_of(self, payload: Record) -> Mapping[str, str]:
+        """The texts that `Found.marks` must bring back equal, as far as it brings them at all."""
 
 
 @runtime_checkable

@@ -18,15 +18,18 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from duijie.connect.errors import (
     CredentialError,
+    CreditExhausted,
     DuijieError,
     LineDown,
+    LoginNeeded,
     OutcomeUnknown,
+    Parked,
     RateLimited,
     TokenExpired,
     Transient,
 )
 from duijie.connect.line import Line
-from duijie.connect.protocol import Done, Incident, Later, Observer, Outcome, Refused, Unknown
+from duijie.connect.protocol import Done, Halt, Incident, Later, Observer, Outcome, Refused, Unknown
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -96,11 +99,17 @@ class Retrier:
     def _may_repeat(self, error: BaseException, kinds: tuple[type[DuijieError], ...]) -> bool:
         if isinstance(error, RateLimited):
             return not isinstance(error, LineDown) and error.retry_after <= LONGEST_WAIT
+        if isinstance(error, Parked):
+            return False
         return isinstance(error, kinds) or (self.line is not None and self.line.may_be_asked_again(error))
 
 
-def outcome_of(error: DuijieError) -> Unknown | Later | Refused:
+def outcome_of(error: DuijieError) -> Unknown | Later | Refused | Halt:
     """What an error of the tree means for the payload that was being written."""
+    if isinstance(error, LoginNeeded):
+        return Halt("login", error.zh, error.en, error.qr)
+    if isinstance(error, CreditExhausted):
+        return Halt("credit", error.zh, error.en)
     if isinstance(error, OutcomeUnknown):
         return Unknown(error.zh, error.en, getattr(error, "settles_after", 0.0))
     if isinstance(error, Transient):

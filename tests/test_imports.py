@@ -16,7 +16,7 @@ ORDER = [  # each room may import those before it, never those after it
     {"codec", "connect", "difference", "people"},
     {"schemas"},
     {"mapping", "journal", "flow", "flowfile"},
-    {"given", "leases", "parcels", "runtime", "sharing", "shift"},
+    {"given", "leases", "looking", "parcels", "runtime", "sharing", "shift"},
     {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes", "provenance", "ingress"}
     | {"watch", "keep"},
     {"drift", "diagnosis", "scaffold"},

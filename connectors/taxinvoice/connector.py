@@ -12,12 +12,12 @@ from decimal import Decimal
 
 from connectors.taxinvoice.client import Client
 from connectors.taxinvoice.forms import Forms, names
-from connectors.taxinvoice.memory import Kept, Memory
 from connectors.taxinvoice.sinks import IssueSink, RedSink, RequestSink
 from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError, LoginNeeded, VendorRejected
 from duijie.connect.invoicing import Ability, Copy, CreditLine, FileKind, Limits, Login, not_offered
+from duijie.connect.memory import Kept, Memory
 from duijie.connect.protocol import Page, Sink, Stream, Window
 from duijie.connect.retry import side_by_side
 from duijie.connect.services import Services

@@ -16,11 +16,11 @@ from typing import ClassVar
 
 from connectors.taxinvoice.client import Client
 from connectors.taxinvoice.forms import Forms
-from connectors.taxinvoice.memory import Kept, Memory
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.errors import AnswerLost, DuijieError, OutcomeUnknown, VendorRejected
 from duijie.connect.invoicing import marks
+from duijie.connect.memory import Kept, Memory
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Safety
 from duijie.connect.retry import side_by_side
 

@@ -1,8 +1,9 @@
-"""What was sent under each of our serials and what was answered: the platform cannot be asked by serial.
+"""What was sent under each of our serials and what was answered, for platforms that do not tell it themselves.
 
-It is kept beside the connection's token, so that every worker knows it, before the call leaves. A serial is `sent`
-while its call is under way, `answered` when a number came back, `refused` when certainly nothing came of it, `doubt`
-when the answer was lost, and `told` when a person has been told of the doubt and may send it again.
+One cannot be asked by serial at all, another tells no amounts before an invoice is issued. What was sent is noted
+beside the connection's token before the call leaves, so that every worker of the connection knows it. A serial is
+`sent` while its call is under way, `answered` when a number came back, `refused` when certainly nothing came of it,
+`doubt` when the answer was lost, and `told` when a person has been told of the doubt and may send it again.
 """
 
 from __future__ import annotations

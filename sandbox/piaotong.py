@@ -8,7 +8,8 @@ what a file that is not there is answered with, and that the platform's clock is
 Seed (each key may be absent)::
 
     {"platform_code": "11111111", "platform_alias": "DEMO", "des_key": "…24…", "public_key": "PEM of the client",
-     "tax_no": "339902999999789113", "seller_name": "…", "bureau": {settings of sandbox/bureau.py}}
+     "tax_no": "339902999999789113", "seller_name": "…", "bureau": {settings of sandbox/bureau.py},
+     "issued": [contents of invoiceBlue]}
 
 The platform's own key pair is made when the sandbox is (`sandbox.piaotong_keys`); its public key is `platform_key()`.
 `items` of an ordered push (sandbox/push.py) are serials.
@@ -88,6 +89,8 @@ class PiaoTongSandbox(Sandbox):
         given = {name: data[name] for name in DEFAULTS if name in data}
         self.store.put("config", "config", {**self._config, **given})
         self.bureau.settings(data.get("bureau", {}))
+        for content in data.get("issued", []):
+            self._blue(content)
 
     def expire_tokens(self) -> None:
         """There are none."""

@@ -9,7 +9,8 @@ hzxxbtb and creditLine call their fields.
 Seed (each key may be absent)::
 
     {"app_key": "…", "app_secret": "…", "tax_no": "339902999999789113", "seller_name": "…", "username": "13800000000",
-     "deduplicates": false, "bureau": {settings of sandbox/bureau.py}}
+     "deduplicates": false, "bureau": {settings of sandbox/bureau.py},
+     "issued": [forms of blueTicket], "begun": [forms of hzxxbsq]}
 """
 
 from __future__ import annotations
@@ -97,6 +98,10 @@ class TaxInvoiceSandbox(Sandbox):
         given = {name: data[name] for name in DEFAULTS if name in data}
         self.store.put("config", "config", {**self._config, **given})
         self.bureau.settings(data.get("bureau", {}))
+        for form in data.get("issued", []):
+            self._blue(form)
+        for form in data.get("begun", []):
+            self._begin(form)
 
     def expire_tokens(self) -> None:
         """Forget every token."""

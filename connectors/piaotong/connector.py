@@ -11,12 +11,13 @@ import base64
 import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from decimal import Decimal, InvalidOperation
 
 from connectors.piaotong.client import Client
 from connectors.piaotong.sinks import RedSink, RequestSink
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError, VendorRejected
+from duijie.connect.errors import AnswerLost, ConfigError, VendorRejected
 from duijie.connect.invoicing import Ability, Copy, CreditLine, FileKind, Limits, Login, not_offered
 from duijie.connect.memory import Memory
 from duijie.connect.protocol import Page, Sink, Stream, Window
@@ -26,6 +27,7 @@ from duijie.connect.services import Services
 PLATFORM = "票通"
 OK = "0000"
 NOT_FOUND = "piaotong:8003"
+ITEM_AMOUNTS = ("itemAmount", "taxRateAmount")
 LIMITS = Limits(
     lines=100, remark=240, name=100, buyer_name=100, number_places=8, number_characters=16, counted_in="gbk"
 )
@@ -64,11 +66,13 @@ class Results:
             if refused.code != NOT_FOUND:
                 raise
             return None
+        _must_be_whole(told, number)
         kept = self._memory.kept(number)
         if kept is None and told.get("code") != OK:
             return None
         sent = {name: kept.payload.get(name, "") for name in ("net", "tax", "gross", "blue")} if kept else {}
-        return {**told, "requestNo": number, "sent": sent}
+        serial = {"invoiceReqSerialNo": self._client.serial(number)}
+        return {**told, **serial, "requestNo": number, "sent": sent}
 
 
 class PiaoTong:
@@ -144,3 +148,21 @@ class PiaoTong:
                     code="piaotong:resend",
                     where=number,
                 )
+
+
+def _must_be_whole(told: Record, number: str) -> None:
+    """Raises AnswerLost for a result without a state, or an issued one without its number and amounts."""
+    try:
+        amounts = [Decimal(str(told[name])) for name in ("noTaxAmount", "taxAmount")] if told["code"] == OK else []
+        items = [Decimal(str(item[name])) for item in told.get("itemList") or [] for name in ITEM_AMOUNTS]
+        is_whole = all(one.is_finite() for one in (*amounts, *items))
+        is_whole = is_whole and (told["code"] != OK or bool(told.get("allEleInvNo") or told.get("invoiceNo")))
+    except (KeyError, TypeError, InvalidOperation):
+        is_whole = False
+    if not is_whole:
+        raise AnswerLost(
+            f"票通对 {number} 的查询应答缺少状态, 发票号码或金额, 暂不采信, 稍后再查; 若持续请联系票通",
+            en=f"the result of {number} lacks its state, number or amounts; it is asked for again",
+            code="piaotong:result",
+            where=number,
+        )

@@ -22,6 +22,7 @@ from urllib3.filepost import encode_multipart_formdata
 from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import (
+    AnswerLost,
     CredentialError,
     DuijieError,
     LoginNeeded,
@@ -115,7 +116,8 @@ class Client:
     def face(self) -> Token:
         """A new code to be scanned at the bureau: what is to be scanned, and until when. Raises errors of the tree."""
         whose = {"nsrsbh": self.tax_no, "username": self.username}
-        told = self.retrier.read(lambda: self._sent("GET", "getFaceImg", whose, self._token())) or {}
+        told = self.retrier.read(lambda: self._sent("GET", "getFaceImg", whose, self._token()))
+        told = told if isinstance(told, dict) else {}
         shown = str(told.get("ewm") or "")
         picture = f"data:image/png;base64,{shown}" if len(shown) > LONGEST_ADDRESS else shown
         asked_by = {"ewmly": str(told.get("ewmly") or ""), "rzid": str(told.get("rzid") or "")}
@@ -201,4 +203,8 @@ class Client:
                 code=error.code,
                 where=self._connection.conn_id,
             ) from None
+        if not isinstance(told, dict) or not told.get("token"):
+            raise AnswerLost(
+                "授权应答中没有 token", en="the answer to authorization has no token", where="authorization"
+            )
         return Token(str(told["token"]), self._services.clock() + TOKEN_SECONDS)

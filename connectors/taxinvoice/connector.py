@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from connectors.taxinvoice.client import Client
 from connectors.taxinvoice.forms import Forms, names
@@ -191,7 +191,14 @@ class TaxInvoice:
                 PLATFORM, "授信额度应答字段 (设置 credit_fields 后可查询) 的", "the fields of the credit line"
             )
         told = self._client.read("creditLine", {"nsrsbh": self._client.tax_no, "username": self._client.username})
-        known = {use: Decimal(str(told[field])) for use, field in named.items() if field in (told or {})}
+        try:
+            known = {use: Decimal(str(told[field])) for use, field in named.items()}
+        except (KeyError, TypeError, InvalidOperation):
+            raise ConfigError(
+                f"授信额度应答中没有设置 credit_fields 所指的金额 ({', '.join(named.values())}), 请按厂商文档更正设置",
+                en="the answer to creditLine lacks the amounts that credit_fields names",
+                where="credit_fields",
+            ) from None
         total = known["total"]
         used = known["used"] if "used" in known else total - known["available"]
         return CreditLine(total, used, known.get("available", total - used), datetime.now(UTC))

@@ -87,7 +87,8 @@ class Forms:
     def _asked(self, by: Record) -> list[Record]:
         form = {"nsrsbh": self._client.tax_no, "username": self._client.username, **by}
         told = self._client.read("hzxxbtb", form)
-        listed = told if isinstance(told, list) else next((v for v in (told or {}).values() if isinstance(v, list)), [])
+        held = told.values() if isinstance(told, dict) else [told]
+        listed = next((value for value in held if isinstance(value, list)), [])
         return [self._named(row) for row in listed if isinstance(row, dict)]
 
     def _named(self, row: Record) -> Record:

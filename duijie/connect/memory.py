@@ -9,6 +9,7 @@ beside the connection's token before the call leaves, so that every worker of th
 from __future__ import annotations
 
 import hashlib
+import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,11 +25,12 @@ FREE = ("refused", "told")  # nothing came of it, or a person has looked: what i
 
 @dataclass(frozen=True)
 class Kept:
-    """One serial: its state, the payload that was sent, the answer ({} without one)."""
+    """One serial: its state, the payload that was sent, the answer ({} without one), a mark of who noted it."""
 
     state: str
     payload: Record
     answer: Record
+    by: str = ""
 
     @property
     def is_doubtful(self) -> bool:
@@ -55,12 +57,16 @@ class Memory:
             return None
 
     def begin(self, key: str, payload: Record) -> Kept:
-        """Note a payload before its call leaves. Returns what was known before: `refused` for a new serial."""
+        """Note a payload before its call leaves. Returns what was known before: `refused` for a new serial.
+
+        Of two workers that begin at once, one is told that the serial is `sent`.
+        """
         before = self.kept(key)
-        if before is None or before.state in FREE:
-            self._move(key, before.state if before else "", Kept("sent", payload, {}))
-            return before or Kept("refused", payload, {})
-        return before
+        if before is not None and before.state not in FREE:
+            return before
+        mine = secrets.token_hex(8)
+        noted = self._move(key, before.state if before else "", Kept("sent", payload, {}), mine)
+        return noted if noted.by != mine else before or Kept("refused", payload, {})
 
     def answered(self, key: str, answer: Mapping[str, object]) -> Kept:
         """A number came back."""
@@ -78,8 +84,8 @@ class Memory:
         if (before := self.kept(key)) is not None:
             self._move(key, before.state, Kept("refused", before.payload, {}))
 
-    def _move(self, key: str, before: str, after: Kept) -> Kept:
-        kept = {"payload": _text(after.payload), "answer": _text(after.answer)}
+    def _move(self, key: str, before: str, after: Kept, by: str = "") -> Kept:
+        kept = {"payload": _text(after.payload), "answer": _text(after.answer), "by": by}
         fresh = Token(after.state, time.time() + KEPT_SECONDS, kept)
         return _kept(self._tokens.replace(self._place(key), before, lambda: fresh))
 
@@ -88,7 +94,8 @@ class Memory:
 
 
 def _kept(token: Token) -> Kept:
-    return Kept(token.value, codec.decode(token.extra["payload"]), codec.decode(token.extra["answer"]))
+    extra = token.extra
+    return Kept(token.value, codec.decode(extra["payload"]), codec.decode(extra["answer"]), extra["by"])
 
 
 def _text(value: Record) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +17,7 @@ from duijie.connect.protocol import Connector, Window
 from duijie.contract import HookCase, SinkCase, Site, StreamCase
 from duijie.derive import invoices
 from duijie.mapping import StaticLookup, load_mapping
+from sandbox.bureau import CHINA
 from sandbox.piaotong import PiaoTongSandbox
 from sandbox.piaotong_keys import new_pair, platform_key
 from sandbox.store import Store
@@ -29,7 +31,8 @@ CONTENT = '{"taxpayerNum":"500102201007206608","invoiceReqSerialNo":"DEMO2026112
 PUBLISHED = (
     "f1HTIIkZCGwuc82bm5jNpktFGkweFnsSfDMMMacqPEG3Ds2v39jG3pow0rMcj8XcjR7HcTPwEROIXbCNzKoC7ZG7Pd1kZcbcncD3FzhP4po="
 )
-ISSUED, REVERSED = 55, 12
+ISSUED, REVERSED = 12, 6
+SEEDED = 3  # blues that stand for red_request
 
 
 @cache
@@ -87,6 +90,21 @@ def streams() -> dict[str, StreamCase]:
     }
 
 
+def seeds() -> list[Record]:
+    """Blues that stand."""
+    contents = [made(piaotong_document(f"00{place}"))["content"] for place in range(1, SEEDED + 1)]
+    return [{**one, "invoiceReqSerialNo": f"DEMOSEED{place}"} for place, one in enumerate(contents, 1)]
+
+
+def seeded_red(number: int) -> Record:
+    """A red request for a seeded blue, by the number that the bureau gave to it."""
+    return piaotong_red(f"HZ{number}", f"{datetime.now(CHINA):%y}992{number:015d}")
+
+
+def _written(rows: Sequence[Record]) -> Sequence[Record]:
+    return [row for row in rows if not row["serial"].startswith("DEMOSEED")]
+
+
 def piaotong_changed(payload: Record, **changes: object) -> Record:
     return {**payload, "content": {**payload["content"], **changes}}
 
@@ -108,6 +126,7 @@ def piaotong(url: str) -> Site:
     requests = SinkCase(
         piaotong_request,
         "bureau_blue",
+        _written,
         spoil=lambda payload: piaotong_changed(payload, buyerName=""),
         say=lambda payload, text: piaotong_changed(payload, remark=text),
         cost=lambda _, amount: made(piaotong_document(f"9{amount}".replace(".", ""), amount)),
@@ -127,9 +146,19 @@ def piaotong(url: str) -> Site:
         "11111111",
         private,
         extra,
-        seed={"public_key": public, "tax_no": SELLER, "bureau": {"issue_seconds": "0", "credit_line": "1000000000.00"}},
+        seed={
+            "public_key": public,
+            "tax_no": SELLER,
+            "bureau": {"issue_seconds": "0", "credit_line": "1000000000.00"},
+            "issued": seeds(),
+        },
         streams=streams(),
-        sinks={"invoice_request": requests},
+        sinks={
+            "invoice_request": requests,
+            "red_request": SinkCase(
+                seeded_red, "bureau_form", spoil=lambda payload: piaotong_changed(payload, blueAllEleInvNo="9" * 20)
+            ),
+        },
         hook=HookCase(piaotong_pushed, _forged),
         vectors=[("content", lambda: encrypted(DES.encode(), CONTENT.encode()), PUBLISHED)],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from connectors.taxinvoice import CONNECTOR as TAXINVOICE
@@ -13,6 +13,7 @@ from duijie.connect.protocol import Connector, Window
 from duijie.contract import SinkCase, Site, StreamCase
 from duijie.derive import invoices
 from duijie.mapping import StaticLookup, load_mapping
+from sandbox.bureau import CHINA
 from sandbox.taxinvoice import TaxInvoiceSandbox
 from tests.contract.served import CHINA_DAY, MAPPINGS, filled, lately, served
 
@@ -23,7 +24,8 @@ SELLER = "339902999999789113"
 BUYER = {"name": "杭州恒信嘉禾科技有限公司", "tax_no": "91330106MA2DEMK14E"}
 FORM_FIELDS = {"state": "qrdzt", "red_number": "hzfphm", "initiator": "lrfsf"}
 CREDIT_FIELDS = {"total": "sxzed", "used": "yyed"}
-BEGUN, ISSUED = 12, 55
+BEGUN, ISSUED = 6, 12
+SEEDED = 3  # blues that stand for red_request, as many with a form for red_issue
 VECTORS = (
     ("POST", "blueTicket", "F8786906649FAE94C618BA912FB719BD185AAB17AF9E9DA33B870B5AC00AEAED"),
     ("POST", "authorization", "37852F0B8B335C0E3E3B33AF82F8C7E82830997EE1955360D5DE3B7C5B19D1A7"),
@@ -98,12 +100,48 @@ def streams() -> dict[str, StreamCase]:
         "red_invoice": StreamCase(
             asked(*reds), BEGUN, empty=asked("HZ9000"), mapping=mappings["red_invoice"], fill=_begin
         ),
-        "red_form": StreamCase(lately(), BEGUN, mapping=mappings["red_form"], fill=_begin),
+        "red_form": StreamCase(lately(), BEGUN + SEEDED, mapping=mappings["red_form"], fill=_begin),
     }
 
 
 def _begin(connector: Connector) -> None:
     taxinvoice_begun(connector)
+
+
+def seeded_number(place: int, channel: str = "2") -> str:
+    """The number that the bureau gives to the invoice or form that is seeded at this place."""
+    return f"{datetime.now(CHINA):%y}99{channel}{place:015d}"
+
+
+def seeds() -> Record:
+    """Six blues, and forms of the last three."""
+    seller = {"xhdwmc": "发票SDK测试企业", "username": "13800000000"}
+    blues = [made(taxinvoice_document(f"00{place}"))["form"] | seller for place in range(1, 2 * SEEDED + 1)]
+    forms = [taxinvoice_red("", seeded_number(place))["form"] for place in range(SEEDED + 1, 2 * SEEDED + 1)]
+    return {"issued": blues, "begun": forms}
+
+
+def seeded_red(number: int) -> Record:
+    """A red request for a seeded blue."""
+    return taxinvoice_red(f"HZ{number}", seeded_number(number))
+
+
+def seeded_issue(number: int) -> Record:
+    """The red invoice of a seeded form."""
+    red = taxinvoice_red("", seeded_number(SEEDED + number))
+    return taxinvoice_issue(f"HK{number}", red, seeded_number(2 * SEEDED + number, "3"))
+
+
+def _written(rows: Sequence[Record]) -> Sequence[Record]:
+    return [row for row in rows if not row["serial"].startswith("DJ00")]
+
+
+def _asked_for(rows: Sequence[Record]) -> Sequence[Record]:
+    return [row for row in rows if row["blue_number"] in {seeded_number(place) for place in range(1, SEEDED + 1)}]
+
+
+def _reversed(rows: Sequence[Record]) -> Sequence[Record]:
+    return [row for row in rows if row["red_serial"]]
 
 
 def taxinvoice_changed(payload: Record, **changes: object) -> Record:
@@ -115,6 +153,7 @@ def taxinvoice(url: str) -> Site:
     requests = SinkCase(
         taxinvoice_request,
         "bureau_blue",
+        _written,
         spoil=lambda payload: taxinvoice_changed(payload, ghdwmc=""),
         say=lambda payload, text: taxinvoice_changed(payload, bz=text),
         cost=lambda _, amount: made(taxinvoice_document(f"9{amount}".replace(".", ""), amount)),
@@ -140,9 +179,18 @@ def taxinvoice(url: str) -> Site:
             "tax_no": SELLER,
             "deduplicates": True,
             "bureau": {"credit_line": "1000000000.00"},
+            **seeds(),
         },
         streams=streams(),
-        sinks={"invoice_request": requests},
+        sinks={
+            "invoice_request": requests,
+            "red_request": SinkCase(
+                seeded_red, "bureau_form", _asked_for, spoil=lambda payload: taxinvoice_changed(payload, yfphm="9" * 20)
+            ),
+            "red_issue": SinkCase(
+                seeded_issue, "bureau_form", _reversed, spoil=lambda payload: taxinvoice_changed(payload, tzdbh="9")
+            ),
+        },
         token_path="authorization",
         skewed=True,
         vectors=[

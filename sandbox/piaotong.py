@@ -11,7 +11,7 @@ Seed (each key may be absent)::
      "tax_no": "339902999999789113", "seller_name": "…", "bureau": {settings of sandbox/bureau.py},
      "issued": [contents of invoiceBlue]}
 
-The platform's own key pair is made when the sandbox is (`sandbox.piaotong_keys`); its public key is `platform_key()`.
+The key pairs of both sides are made once for this tree and kept below `var/` (sandbox/piaotong_keys.py).
 `items` of an ordered push (sandbox/push.py) are serials.
 """
 

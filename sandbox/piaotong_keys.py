@@ -9,14 +9,20 @@ import base64
 import binascii
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
+from filelock import FileLock
+
+from duijie import codec
+from duijie.connect.home import write_private
 
 BITS = 1024
+KEPT = Path(__file__).parents[1] / "var" / "sandbox" / "piaotong-keys.json"
 SIGNED = ("code", "content", "format", "msg", "platformCode", "serialNo", "signType", "timestamp", "version")
 
 
@@ -31,9 +37,26 @@ def new_pair() -> tuple[str, str]:
 
 
 @cache
+def pairs() -> dict[str, list[str]]:
+    """The pairs of `platform` and `client`, made once for this tree: a sandbox keeps what it holds from run to run."""
+    KEPT.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(KEPT.with_suffix(".lock"), mode=0o600):
+        if not KEPT.exists():
+            write_private(KEPT, codec.encode({"platform": new_pair(), "client": new_pair()}))
+        kept: dict[str, list[str]] = codec.decode(KEPT.read_bytes())
+    return kept
+
+
 def platform_pair() -> tuple[str, str]:
-    """The pair of the sandboxes of this process."""
-    return new_pair()
+    """Private and public key of the platform."""
+    private, public = pairs()["platform"]
+    return private, public
+
+
+def client_pair() -> tuple[str, str]:
+    """Private and public key of who calls it."""
+    private, public = pairs()["client"]
+    return private, public
 
 
 def platform_key() -> str:

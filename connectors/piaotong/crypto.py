@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
@@ -40,11 +41,11 @@ class Keys:
 
 def keys_of(private: str, public: str, des: str, where: str) -> Keys:
     """Keys as they are given out. Raises CredentialError for one that is none."""
-    try:
+    mine: object = None
+    theirs: object = None
+    with suppress(ValueError):
         mine = load_pem_private_key(_pem(private, "PRIVATE KEY"), None)
         theirs = load_pem_public_key(_pem(public, "PUBLIC KEY"))
-    except ValueError:
-        mine = theirs = None  # type: ignore[assignment]
     secret = des.encode()
     if not isinstance(mine, RSAPrivateKey) or not isinstance(theirs, RSAPublicKey) or len(secret) != DES_KEY_LENGTH:
         raise CredentialError(

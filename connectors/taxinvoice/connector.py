@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from typing import Literal
 
 from connectors.taxinvoice.client import Client
 from connectors.taxinvoice.forms import Forms, names
@@ -25,7 +26,7 @@ from duijie.connect.services import Services
 PLATFORM = "发票SDK"
 LINKS: Mapping[FileKind, str] = {"pdf": "pdfUrl", "ofd": "ofdUrl", "xml": "xmlUrl"}
 AS_LINKS = "4"  # downflag
-LOGINS = {"420": "sms", "430": "scan"}
+LOGINS: Mapping[str, Literal["sms", "scan"]] = {"420": "sms", "430": "scan"}
 ABILITY = Ability(Limits(number_places=13), issues_reds=False, files=("xml", "ofd", "pdf"))
 
 
@@ -226,8 +227,7 @@ class TaxInvoice:
         try:
             self._client.read("queryFaceAuthState", {"nsrsbh": self._client.tax_no, "username": drawer})
         except LoginNeeded as error:
-            state = LOGINS.get(error.code.rpartition(":")[2], "login")
-            return Login(drawer, state, error.zh)  # type: ignore[arg-type]
+            return Login(drawer, LOGINS.get(error.code.rpartition(":")[2], "login"), error.zh)
         return Login(drawer, "in", "已登录")
 
 

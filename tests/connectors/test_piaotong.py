@@ -34,7 +34,7 @@ from duijie.schemas import check
 from sandbox.kit import Fault
 from sandbox.piaotong import PiaoTongSandbox
 from sandbox.piaotong_content import size
-from sandbox.piaotong_keys import decrypt, encrypt, new_pair, platform_key, signature
+from sandbox.piaotong_keys import client_pair, decrypt, encrypt, new_pair, platform_key, signature
 from sandbox.piaotong_keys import is_signed as theirs_is_signed
 from sandbox.serve import Running
 from sandbox.store import Store
@@ -45,7 +45,6 @@ from tests.contract.sites.piaotong import (
     SELLER,
     made,
     piaotong_document,
-    piaotong_keys,
     piaotong_pushed,
     piaotong_red,
     piaotong_request,
@@ -53,7 +52,7 @@ from tests.contract.sites.piaotong import (
 
 MAPPINGS = Path(__file__).parents[2] / "mappings" / "piaotong"
 NOW = datetime(2026, 11, 11, 4, 0, tzinfo=UTC)
-PRIVATE, PUBLIC = piaotong_keys()
+PRIVATE, PUBLIC = client_pair()
 Open = Callable[..., PiaoTong]
 
 

@@ -1,4 +1,4 @@
-"""票通 under contract. Its streams are read by our numbers; keys are made for each run, none is kept anywhere."""
+"""票通 under contract. Its streams are read by our numbers; keys are made for each tree, none is part of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache
 
 from connectors.piaotong import CONNECTOR as PIAOTONG
 from connectors.piaotong.crypto import encrypted
@@ -19,7 +18,7 @@ from duijie.derive import invoices
 from duijie.mapping import StaticLookup, load_mapping
 from sandbox.bureau import CHINA
 from sandbox.piaotong import PiaoTongSandbox
-from sandbox.piaotong_keys import new_pair, platform_key
+from sandbox.piaotong_keys import client_pair, platform_key
 from sandbox.store import Store
 from tests.contract.served import CHINA_DAY, MAPPINGS, filled, served
 
@@ -33,12 +32,6 @@ PUBLISHED = (
 )
 ISSUED, REVERSED = 12, 6
 SEEDED = 3  # blues that stand for red_request
-
-
-@cache
-def piaotong_keys() -> tuple[str, str]:
-    """The pair of the tests of this process: ours."""
-    return new_pair()
 
 
 def piaotong_document(number: str, gross: Decimal = Decimal("113.00")) -> Record:
@@ -131,7 +124,7 @@ def piaotong(url: str) -> Site:
         say=lambda payload, text: piaotong_changed(payload, remark=text),
         cost=lambda _, amount: made(piaotong_document(f"9{amount}".replace(".", ""), amount)),
     )
-    private, public = piaotong_keys()
+    private, public = client_pair()
     extra = {
         "des_key": DES,
         "public_key": platform_key(),

@@ -15,10 +15,9 @@ from sqlalchemy import Connection as Transaction
 from sqlalchemy import delete, select
 
 from duijie.codec import Record
-from duijie.connect.errors import InvalidDocument
+from duijie.derive.invoice_preview import Proposal, propose
 from duijie.derive.invoice_rules import InvoiceRules
-from duijie.derive.invoice_sources import RULE, Refunds, checked_requests, coded, connect, use
-from duijie.derive.invoices import owed
+from duijie.derive.invoice_sources import RULE, Refunds, bodies, coded, connect, use
 from duijie.journal import Journal, deliveries, documents, passing, reversals
 from duijie.journal.documents import Document
 from duijie.journal.tables import derived, link
@@ -85,28 +84,22 @@ def _lessen(making: Making, rules: InvoiceRules, result_key: str, back: Sequence
         was = asked(tx, making.journal, result_key)
         if not was.is_unsent:
             return Counter()
-        try:
-            made = _again(making, was, back, rules)
-        except InvalidDocument as error:
-            reason = error.zh
-        else:
-            _replace(tx, making, was, made, f"退款 {back[0].key} 先于开票")
+        again = _again(making, was, back, rules)
+        if not again.reason:
+            _replace(tx, making, was, again.requests, f"退款 {back[0].key} 先于开票")
             use(tx, back, result_key)
-            _link_again(tx, making.journal, was, back, made)
+            _link_again(tx, making.journal, was, back, again.requests)
             making.passed(tx, back)
-            return Counter(lessened=1) if made else Counter(cancelled=1)
-    return Counter(waiting=making.all_wait([(one, reason) for one in back]))
+            return Counter(lessened=1) if again.requests else Counter(cancelled=1)
+    return Counter(waiting=making.all_wait([(one, again.reason) for one in back]))
 
 
-def _again(making: Making, was: Asked, back: Sequence[Document], rules: InvoiceRules) -> list[Record]:
-    """The requests of the same orders less every refund; none where nothing is left. Raises InvalidDocument."""
+def _again(making: Making, was: Asked, back: Sequence[Document], rules: InvoiceRules) -> Proposal:
+    """The requests of the same orders less every refund; none where nothing is left."""
     refunds: dict[str, list[Document]] = defaultdict(list)
     for one in (*was.refunds, *back):
         refunds[one.body["order_key"]].append(one)
-    orders = coded(making.journal, [one.body for one in was.orders])
-    if not any(owed(order, [one.body for one in refunds[order["key"]]]) for order in orders):
-        return []
-    return checked_requests(orders, rules, refunds)
+    return propose(coded(making.journal, [one.body for one in was.orders]), rules, bodies(refunds))
 
 
 def _replace(tx: Transaction, making: Making, was: Asked, made: Sequence[Record], why: str) -> None:

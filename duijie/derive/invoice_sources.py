@@ -1,4 +1,4 @@
-"""What the rules of invoicing read of the journal, and what they leave there: sources, checked requests, links."""
+"""What the rules of invoicing read of the journal, and what they leave there: sources and links."""
 
 from __future__ import annotations
 
@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection as Transaction
 
 from duijie.codec import Record
-from duijie.connect.errors import InvalidDocument
 from duijie.derive import tax_codes
-from duijie.derive.invoice_checks import check as faults_of
-from duijie.derive.invoice_grouping import requests_of
-from duijie.derive.invoice_rules import InvoiceRules
 from duijie.flow import withdrawn
 from duijie.journal import Journal, documents
 from duijie.journal.documents import Document
-from duijie.schemas import check
 
 if TYPE_CHECKING:
     from duijie.derive.making import Making
@@ -52,17 +47,9 @@ def coded(journal: Journal, orders: Sequence[Record]) -> list[Record]:
     return [tax_codes.with_codes(order, by_sku) for order in orders]
 
 
-def checked_requests(orders: Sequence[Record], rules: InvoiceRules, refunds: Refunds) -> list[Record]:
-    """The requests of merged orders. Raises InvalidDocument that names every fault that is an error, all at once."""
-    back = {key: [one.body for one in found] for key, found in refunds.items()}
-    made = requests_of(orders, rules, back)
-    faults = [one for request in made for one in faults_of(request, rules) if one.severity == "error"]
-    if faults:
-        said = dict.fromkeys(f"{fault.code} {fault.message}" for fault in faults)
-        raise InvalidDocument("; ".join(said), code=faults[0].code, where=orders[0]["key"])
-    for request in made:
-        check("invoice_request", request)
-    return made
+def bodies(refunds: Refunds) -> dict[str, list[Record]]:
+    """The refunds' records, by order."""
+    return {key: [one.body for one in found] for key, found in refunds.items()}
 
 
 def connect(tx: Transaction, journal: Journal, sources: Sequence[Document], made: Sequence[Record]) -> None:
@@ -82,4 +69,4 @@ def use(tx: Transaction, used: Sequence[Document], result_key: str) -> None:
     documents.mark_derived(tx, RED_RULE, [one for one in used if one.entity == "sales_refund"], result_key)
 
 
-__all__ = ["RED_RULE", "RULE", "Refunds", "checked_requests", "coded", "connect", "ready", "refunds_of", "use"]
+__all__ = ["RED_RULE", "RULE", "Refunds", "bodies", "coded", "connect", "ready", "refunds_of", "use"]

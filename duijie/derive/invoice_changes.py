@@ -17,7 +17,7 @@ from sqlalchemy import delete, select
 from duijie.codec import Record
 from duijie.derive.invoice_preview import Proposal, propose
 from duijie.derive.invoice_rules import InvoiceRules
-from duijie.derive.invoice_sources import RULE, Refunds, bodies, coded, connect, use
+from duijie.derive.invoice_sources import RULE, Refunds, bodies, coded, connect, limits_of, use
 from duijie.journal import Journal, deliveries, documents, passing, reversals
 from duijie.journal.documents import Document
 from duijie.journal.tables import derived, link
@@ -99,7 +99,8 @@ def _again(making: Making, was: Asked, back: Sequence[Document], rules: InvoiceR
     refunds: dict[str, list[Document]] = defaultdict(list)
     for one in (*was.refunds, *back):
         refunds[one.body["order_key"]].append(one)
-    return propose(coded(making.journal, [one.body for one in was.orders]), rules, bodies(refunds))
+    orders = coded(making.journal, [one.body for one in was.orders])
+    return propose(orders, rules, bodies(refunds), limits_of(making.step))
 
 
 def _replace(tx: Transaction, making: Making, was: Asked, made: Sequence[Record], why: str) -> None:

@@ -16,7 +16,7 @@ from duijie.connect.invoicing import Limits
 from duijie.derive.invoice_changes import refunds_before_issue
 from duijie.derive.invoice_preview import Proposal, preview
 from duijie.derive.invoice_rules import InvoiceRules, load_rules
-from duijie.derive.invoice_sources import RULE, Refunds, bodies, coded, connect, ready, refunds_of, use
+from duijie.derive.invoice_sources import RULE, Refunds, bodies, coded, connect, limits_of, ready, refunds_of, use
 from duijie.derive.withdrawals import invoice_withdrawals
 from duijie.journal import documents
 from duijie.journal.documents import Document
@@ -35,7 +35,7 @@ def invoice_requests(making: Making) -> Counts:
     counts = invoice_withdrawals(making)
     counts += refunds_before_issue(making, rules, refunds_of(making.journal))
     asking = Asking.of(making)
-    for proposal in asking.proposals(rules):
+    for proposal in asking.proposals(rules, limits_of(making.step)):
         counts += asking.settle(proposal)
     return counts
 

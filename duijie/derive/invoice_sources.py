@@ -6,11 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
 from sqlalchemy import Connection as Transaction
 
 from duijie.codec import Record
+from duijie.connect.errors import ConfigError
+from duijie.connect.invoicing import Limits
 from duijie.derive import tax_codes
-from duijie.flow import withdrawn
+from duijie.flow import Derive, withdrawn
 from duijie.journal import Journal, documents
 from duijie.journal.documents import Document
 
@@ -47,6 +50,17 @@ def coded(journal: Journal, orders: Sequence[Record]) -> list[Record]:
     return [tax_codes.with_codes(order, by_sku) for order in orders]
 
 
+def limits_of(step: Derive) -> Limits | None:
+    """The limits of the platform that a step asks, from its setting `limits`. Raises ConfigError for a wrong one."""
+    if "limits" not in step.settings:
+        return None
+    try:
+        return msgspec.convert(step.settings["limits"], Limits, strict=False)
+    except msgspec.ValidationError as error:
+        zh = f"步骤 {step.name} 的 limits 有误: {error}, 请更正流程文件"
+        raise ConfigError(zh, en=f"limits of step {step.name}: {error}", where=step.name) from error
+
+
 def bodies(refunds: Refunds) -> dict[str, list[Record]]:
     """The refunds' records, by order."""
     return {key: [one.body for one in found] for key, found in refunds.items()}
@@ -69,4 +83,4 @@ def use(tx: Transaction, used: Sequence[Document], result_key: str) -> None:
     documents.mark_derived(tx, RED_RULE, [one for one in used if one.entity == "sales_refund"], result_key)
 
 
-__all__ = ["RED_RULE", "RULE", "Refunds", "bodies", "coded", "connect", "ready", "refunds_of", "use"]
+__all__ = ["RED_RULE", "RULE", "Refunds", "bodies", "coded", "connect", "limits_of", "ready", "refunds_of", "use"]

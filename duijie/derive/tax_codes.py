@@ -131,7 +131,7 @@ def with_codes(order: Record, by_sku: Mapping[str, str]) -> Record:
     return {**order, "lines": lines}
 
 
-def uncoded(orders: Iterable[Record], by_sku: Mapping[str, str], table: TaxCodes) -> list[Uncoded]:
+def uncoded(orders: Iterable[Record], by_sku: Mapping[str, str], table: TaxCodes, most: int = 3) -> list[Uncoded]:
     """Every SKU of the orders that has no code of its own or its product's, the most used first."""
     names: dict[str, str] = {}
     used: Counter[str] = Counter()
@@ -140,7 +140,9 @@ def uncoded(orders: Iterable[Record], by_sku: Mapping[str, str], table: TaxCodes
             if not line.get("tax_class_code"):
                 used[line["sku"]] += 1
                 names.setdefault(line["sku"], line["name"])
-    return [Uncoded(sku, names[sku], count, tuple(table.suggest(names[sku]))) for sku, count in used.most_common()]
+    return [
+        Uncoded(sku, names[sku], count, tuple(table.suggest(names[sku], most))) for sku, count in used.most_common()
+    ]
 
 
 __all__ = [

@@ -97,7 +97,7 @@ class Delivering:
         self._is_restored = upkeep.is_restored(journal)
         self._desk = Desk(journal, flow, step)
         self._gate = gate or Gate(self._desk)
-        self._versions = Versions(self._desk, sink, self._payload, self._send_all, self._gate.failed)
+        self._versions = Versions(self._desk, sink, self.payload, self._send_all, self._gate.failed)
 
     def run(self) -> Counts:
         """Plan, recover, settle what is unknown, then deliver until nothing is due."""
@@ -166,7 +166,8 @@ class Delivering:
                 self._desk.hold(tx, one.delivery, "rejected", one.key, worn_out(one))
         return [one for one in absent if not one.delivery.overtaken and not one.is_worn]
 
-    def _payload(self, document: Document) -> Record | None:
+    def payload(self, document: Document) -> Record | None:
+        """What the mapping makes of a document; None where it skips it. Raises DataError."""
         lookup = as_of(self._lookup, day_of(document.body))
         return self._mapping.run(document.body, lookup, self._step.settings)
 
@@ -177,7 +178,7 @@ class Delivering:
         dropped: dict[Claim, Change] = {}
         for one in batch:
             try:
-                payload = self._payload(one.document)
+                payload = self.payload(one.document)
                 if payload is None:
                     dropped[one.claim] = Change("cancelled", "映射规则跳过")
                 else:

@@ -110,6 +110,7 @@ def unlike(parcel: Parcel, there: Found) -> list[tuple[str, str, str]]:
     Figures must be the same on both sides; of marks (names, numbers, lines) those that both sides bring.
     """
     names = dict.fromkeys((*parcel.figures, *there.figures))
+    pairs: list[tuple[str, object, object]]
     pairs = [(name, parcel.figures.get(name), there.figures.get(name)) for name in names]
     pairs += [(name, ours, there.marks[name]) for name, ours in parcel.marks.items() if name in there.marks]
     return [(name, _said(ours), _said(theirs)) for name, ours, theirs in pairs if ours != theirs]

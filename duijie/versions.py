@@ -21,7 +21,11 @@ Undone = Sequence[tuple[Parcel, Delivered]]
 
 
 class Versions:
-    """Settles versions after the first of one route; `send` lets calls leave, `payload` is the mapping."""
+    """Settles versions after the first of one route.
+
+    `send` lets calls leave, `payload` is the mapping; `failed` says why an earlier version counts for nothing at the
+    target and this one leaves under another number, "" where it does not.
+    """
 
     def __init__(
         self,
@@ -29,7 +33,7 @@ class Versions:
         sink: Sink,
         payload: Callable[[Document], Record | None],
         send: Callable[[Sequence[Parcel], Write], Counts],
-        failed: Callable[[Delivered], str],
+        failed: Callable[[Parcel, Delivered], str],
     ) -> None:
         self._desk = desk
         self._sink = sink
@@ -59,7 +63,7 @@ class Versions:
             for parcel, before in again:
                 claim = parcel.delivery.claim
                 found = list(changes(self._sent(before.document), parcel.payload))
-                if found and (why := self._failed(before)):
+                if found and (why := self._failed(parcel, before)):
                     self._desk.settle(tx, {claim: Change("cancelled", why)})
                     counts["renewed"] += 1
                 elif found and isinstance(self._sink, Updating):

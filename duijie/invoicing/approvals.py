@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import Row, select, update
@@ -80,9 +81,8 @@ def approve(journal: Journal, keys: Collection[str], who: str, why: str = "") ->
     with journal.writing() as tx:
         rows = _decide(tx, journal, keys, "approved", who, why)
         for row in rows:
-            mine = [one for one in _blocked(tx, row) if one.state == "blocked"]
             said = f"{who} 已批准" + (f": {why}" if why else "")
-            deliveries.release_in(tx, journal, [one.id for one in mine], said, who)
+            deliveries.release_in(tx, journal, _blocked(tx, row), said, who)
             work.close_subject(tx, journal, "approval", f"{row.sink}:{row.key}", said)
     return len(rows)
 
@@ -95,14 +95,12 @@ def refuse(journal: Journal, keys: Collection[str], who: str, why: str) -> int:
         rows = _decide(tx, journal, keys, "refused", who, why)
         for row in rows:
             said = f"{who} 未批准: {why.strip()}"
-            deliveries.cancel_in(tx, journal, [one.id for one in _blocked(tx, row)], who, said)
+            deliveries.cancel_in(tx, journal, _blocked(tx, row), who, said)
             work.close_subject(tx, journal, "approval", f"{row.sink}:{row.key}", said)
     return len(rows)
 
 
-def _decide(
-    tx: Transaction, journal: Journal, keys: Collection[str], state: str, who: str, why: str
-) -> list[Row[tuple[object, ...]]]:
+def _decide(tx: Transaction, journal: Journal, keys: Collection[str], state: str, who: str, why: str) -> list[Row[Any]]:
     wanted = list(dict.fromkeys(keys))
     mine = update(approval).where(approval.c.state == "waiting", bulk.among(tx, approval.c.key, wanted))
     values = {"state": state, "decided_at": journal.now(), "by": who[:120], "why": why.strip()}
@@ -116,6 +114,6 @@ def _decide(
     return rows
 
 
-def _blocked(tx: Transaction, row: Row[tuple[object, ...]]) -> list[Row[tuple[int, str]]]:
-    query = select(delivery.c.id, delivery.c.state).where(delivery.c.sink == row.sink, delivery.c.key == row.key)
-    return list(tx.execute(query.where(delivery.c.entity == row.entity, delivery.c.state == "blocked")).all())
+def _blocked(tx: Transaction, row: Row[Any]) -> list[int]:
+    query = select(delivery.c.id).where(delivery.c.sink == row.sink, delivery.c.key == row.key)
+    return list(tx.execute(query.where(delivery.c.entity == row.entity, delivery.c.state == "blocked")).scalars())

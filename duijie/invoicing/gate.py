@@ -31,18 +31,18 @@ class Gate:
     """The gate of one route in one run. `patience`: how long the result of a trial is waited for."""
 
     def __init__(self, desk: Desk, patience: timedelta = PATIENCE) -> None:
-        self._desk = desk
+        self.desk = desk
         self._patience = patience
         self._is_proven = desk.step.entity not in OF_INVOICES
 
     def is_shut(self) -> bool:
         """Whether nothing may be claimed for writing."""
-        with self._desk.journal.reading() as tx:
-            stands = halts.of(tx, self._desk.name)
-        return stands is not None and stands.is_shut(self._desk.journal.now())
+        with self.desk.journal.reading() as tx:
+            stands = halts.of(tx, self.desk.name)
+        return stands is not None and stands.is_shut(self.desk.journal.now())
 
-    def failed(self, before: Delivered) -> str:
-        """Why a delivered version counts for nothing at the target; "" where it counts."""
+    def failed(self, parcel: Parcel, before: Delivered) -> str:
+        """Why what was delivered before counts for nothing, and this version leaves otherwise; "" where it counts."""
         return ""
 
     def let(self, parcels: Sequence[Parcel], size: int, counts: Counts) -> Iterator[Sequence[Parcel]]:
@@ -66,19 +66,19 @@ class Gate:
         """What became of those that left, in the transaction that settles them."""
         halted = [(parcel, outcome) for parcel, outcome in ended if isinstance(outcome, Halt)]
         for parcel, outcome in halted:
-            halts.park(tx, self._desk.journal, self._desk.name, self._stop(parcel, outcome))
+            halts.park(tx, self.desk.journal, self.desk.name, self._stop(parcel, outcome))
         told = any(isinstance(outcome, Done | Refused) for _, outcome in ended)
         self._is_proven = (self._is_proven or told) and not halted
-        stands = halts.of(tx, self._desk.name)
+        stands = halts.of(tx, self.desk.name)
         if stands is not None and stands.state == "trying":
             self._tried(tx, stands.trial, ended)
 
     def _tried(self, tx: Transaction, trial: str, ended: Ended) -> None:
         for parcel, outcome in ended:
             if parcel.key == trial and isinstance(outcome, Done | Refused):
-                halts.trial_taken(tx, self._desk.journal, self._desk.name, trial, self._patience)
+                halts.trial_taken(tx, self.desk.journal, self.desk.name, trial, self._patience)
             elif parcel.key == trial:
-                halts.trial_untold(tx, self._desk.journal, self._desk.name, trial)
+                halts.trial_untold(tx, self.desk.journal, self.desk.name, trial)
 
     def _stop(self, parcel: Parcel, outcome: Halt) -> Stop:
         net = parcel.delivery.document.body.get("net")
@@ -87,10 +87,10 @@ class Gate:
 
     def _room(self, key: str, size: int) -> int:
         """How many may leave together now, `key` first."""
-        with self._desk.journal.reading() as tx:
-            stands = halts.of(tx, self._desk.name)
+        with self.desk.journal.reading() as tx:
+            stands = halts.of(tx, self.desk.name)
         if stands is not None:
-            return int(halts.try_one(self._desk.journal, self._desk.name, key))
+            return int(halts.try_one(self.desk.journal, self.desk.name, key))
         return size if self._is_proven else 1
 
     def _allowed(self, parcels: Sequence[Parcel], counts: Counts) -> list[Parcel]:
@@ -107,4 +107,4 @@ class Gate:
             one.delivery.claim: Change(one.delivery.before, why, retry_in=pauses.get(one.delivery.before, 0.0))
             for one in parcels
         }
-        deliveries.settle(self._desk.journal, "claimed", settled)
+        deliveries.settle(self.desk.journal, "claimed", settled)

@@ -95,6 +95,12 @@ def standing(journal: Journal, connection: str = "") -> list[Halted]:
         return [_halted(row) for row in tx.execute(query)]
 
 
+def shut(tx: Transaction, now: datetime) -> set[str]:
+    """The sinks that nothing may be written to now."""
+    rows = tx.execute(select(halt).where(halt.c.open_sink.is_not(None)))
+    return {one.sink for one in map(_halted, rows) if one.is_shut(now)}
+
+
 def park(tx: Transaction, journal: Journal, sink: str, stop: Stop) -> None:
     """Stop a sink, in the transaction of what was halted. Of a stop that goes on nobody is told again."""
     now = journal.now()
@@ -224,10 +230,9 @@ def _fen(value: Decimal | None) -> int | None:
     return None if value is None else int(value * 100)
 
 
-AMOUNTS = ("needed", "available")
 KEPT = ("id", "sink", "state", "reason", "said", "qr", "in_poll", "halted_at", "changed_at", "trial", "trial_until")
 
 
 def _halted(row: Any) -> Halted:
-    amounts = {name: None if getattr(row, name) is None else yuan(getattr(row, name)) for name in AMOUNTS}
-    return Halted(**{name: getattr(row, name) for name in KEPT}, **amounts)
+    needed, available = (None if cents is None else yuan(cents) for cents in (row.needed, row.available))
+    return Halted(**{name: getattr(row, name) for name in KEPT}, needed=needed, available=available)

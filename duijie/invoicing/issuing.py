@@ -17,7 +17,7 @@ from duijie import codec
 from duijie.connect.invoicing import Invoicing
 from duijie.connect.protocol import Halt, Outcome, Refused
 from duijie.desk import Desk
-from duijie.invoicing import approvals, asks, credit, halts, outcomes
+from duijie.invoicing import approvals, asks, attempts, credit, halts
 from duijie.invoicing.gate import Gate
 from duijie.invoicing.halts import Stop
 from duijie.invoicing.rules import LifeRules
@@ -40,22 +40,29 @@ class InvoiceGate(Gate):
     """`system` is the connection, which may be an `Invoicing`."""
 
     def __init__(self, desk: Desk, rules: LifeRules, system: object) -> None:
-        super().__init__(desk, timedelta(minutes=rules.trial_minutes))
+        super().__init__(desk, rules.patience)
         self._rules = rules
         self._system = system
 
-    def failed(self, before: Delivered) -> str:
+    def failed(self, parcel: Parcel, before: Delivered) -> str:
         """A request whose invoice the platform has failed counts for nothing: the new version gets a new number."""
-        invoice = outcomes.invoice_of(self._desk.journal, before.target_key)
-        if invoice is None or invoice.body["status"] != "failed":
+        with self.desk.journal.reading() as tx:
+            last = attempts.of(tx, self.desk.name, before.target_key)
+        if last is None or not (last.state == "waiting" or self._has_left(parcel, last.new_key)):
             return ""
         return f"平台已将 {before.target_key} 判为开票失败, 更正后的内容以新单号重新申请"
+
+    def _has_left(self, parcel: Parcel, new_key: str) -> bool:
+        """Whether this very content was taken over into the request under the new number."""
+        made = documents.get(self.desk.journal, BLUE, new_key) if new_key else None
+        body = parcel.delivery.document.body
+        return made is not None and made.body == {**body, "key": new_key, "request_no": new_key}
 
     def ended(self, tx: Transaction, ended: Sequence[tuple[Parcel, Outcome]]) -> None:
         """A request that was not taken gives its amount back."""
         super().ended(tx, ended)
         gone = [parcel.key for parcel, outcome in ended if isinstance(outcome, Refused | Halt)]
-        credit.give_back(tx, self._desk.journal, self._desk.step.connection, gone)
+        credit.give_back(tx, self.desk.journal, self.desk.step.connection, gone)
 
     def _allowed(self, parcels: Sequence[Parcel], counts: Counts) -> list[Parcel]:
         return self._agreed(self._settled(parcels, counts), counts)
@@ -65,34 +72,34 @@ class InvoiceGate(Gate):
         doubtful = [one for one in parcels if one.delivery.before == "unknown" and _is_other(one)]
         if not doubtful:
             return list(parcels)
-        with self._desk.journal.writing() as tx:
+        with self.desk.journal.writing() as tx:
             left = _last_sent(tx, [one.delivery.id for one in doubtful])
-            until = self._desk.journal.now() - self._rules.grace
+            until = self.desk.journal.now() - self._rules.grace
             early = [one for one in doubtful if left.get(one.delivery.id, until) > until]
             renamed = [one for one in doubtful if one not in early and one.key != one.delivery.target_key]
             why = WAITS_FOR_GRACE.format(minutes=self._rules.grace_minutes)
-            self._desk.settle(tx, {one.delivery.claim: Change("unknown", why, retry_in=60.0) for one in early})
+            self.desk.settle(tx, {one.delivery.claim: Change("unknown", why, retry_in=60.0) for one in early})
             for one in renamed:
                 said = OTHER_NUMBER.format(before=one.delivery.target_key, now=one.key)
-                self._desk.hold(tx, one.delivery, "conflict", one.delivery.target_key, said)
+                self.desk.hold(tx, one.delivery, "conflict", one.delivery.target_key, said)
         counts["postponed"] += len(early)
         counts["waiting"] += len(renamed)
         return [one for one in parcels if one not in early and one not in renamed]
 
     def _agreed(self, parcels: list[Parcel], counts: Counts) -> list[Parcel]:
         """Without those that a person must agree to first."""
-        entity = self._desk.step.entity
+        entity = self.desk.step.entity
         asked = [one for one in parcels if approvals.needed(entity, one.delivery.document, self._rules)]
-        said = approvals.decided(self._desk.journal, entity, [one.delivery.document for one in asked])
+        said = approvals.decided(self.desk.journal, entity, [one.delivery.document for one in asked])
         waits = [one for one in asked if said.get(one.delivery.document.key) != "approved"]
         if not waits:
             return parcels
-        with self._desk.journal.writing() as tx:
+        with self.desk.journal.writing() as tx:
             for one in waits:
                 if said.get(one.delivery.document.key) == "refused":
-                    self._desk.settle(tx, {one.delivery.claim: Change("cancelled", "审批未通过, 不发出")})
+                    self.desk.settle(tx, {one.delivery.claim: Change("cancelled", "审批未通过, 不发出")})
                 else:
-                    approvals.ask(tx, self._desk, one.delivery, self._rules.approve_over[entity])
+                    approvals.ask(tx, self.desk, one.delivery, self._rules.approve_over[entity])
         counts["waiting"] += len(waits)
         return [one for one in parcels if one not in waits]
 
@@ -102,19 +109,19 @@ class InvoiceGate(Gate):
         if line is None:
             return parcels
         wanted = [(one.key, documents.fen(one.delivery.document.body["net"])) for one in parcels]
-        number, left = credit.take(self._desk.journal, self._desk.step.connection, line, wanted)
+        number, left = credit.take(self.desk.journal, self.desk.step.connection, line, wanted)
         if number == 0:
             said = "授信额度不足, 未发出"
             stop = Stop("credit", said, needed=wanted[0][1], available=left)
-            with self._desk.journal.writing() as tx:
-                halts.park(tx, self._desk.journal, self._desk.name, stop)
+            with self.desk.journal.writing() as tx:
+                halts.park(tx, self.desk.journal, self.desk.name, stop)
         return parcels[:number]
 
     def _line(self) -> asks.Known | None:
         """The credit line of this month; asked for where what is known has grown old."""
-        if self._desk.step.entity != BLUE or not isinstance(self._system, Invoicing):
+        if self.desk.step.entity != BLUE or not isinstance(self._system, Invoicing):
             return None
-        journal, connection, now = self._desk.journal, self._desk.step.connection, self._desk.journal.now()
+        journal, connection, now = self.desk.journal, self.desk.step.connection, self.desk.journal.now()
         line = asks.known(journal, connection, "credit")
         if line is None or now - line.at > KNOWN_FOR or not line.is_of(now):
             asks.credit(journal, connection, self._system, KNOWN_FOR / 4, self._rules)
@@ -132,5 +139,3 @@ def _last_sent(tx: Transaction, ids: Sequence[int]) -> dict[int, datetime]:
     newest = select(delivery_event.c.delivery_id, func.max(delivery_event.c.at).label("at"))
     newest = newest.where(bulk.among(tx, delivery_event.c.delivery_id, ids), delivery_event.c.after == "sent")
     return {row.delivery_id: row.at for row in tx.execute(newest.group_by(delivery_event.c.delivery_id))}
-
-

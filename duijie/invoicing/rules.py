@@ -29,13 +29,17 @@ class LifeRules(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     unknown_hours: int = 1
     login_minutes: int = 5
     form_hours: int = 72
-    first_poll_seconds: int = 4
     longest_poll_minutes: int = 30
 
     @property
     def grace(self) -> timedelta:
         """How long "not found" must last before other bytes may leave under a number."""
         return timedelta(minutes=self.grace_minutes)
+
+    @property
+    def patience(self) -> timedelta:
+        """How long the result of the one request after a release is waited for."""
+        return timedelta(minutes=self.trial_minutes)
 
     def every(self, reason: str) -> timedelta:
         """How often a platform is asked whether the reason of a halt is over."""

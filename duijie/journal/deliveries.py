@@ -312,6 +312,15 @@ def last_done(journal: Journal, sink: str, keys: Sequence[str]) -> dict[str, Del
     return {r.key: Delivered(found[r.document_id], r.native_id, r.native_no, r.target_key) for r in rows}
 
 
+def done_under(journal: Journal, sink: str, target_keys: Sequence[str]) -> dict[str, Delivered]:
+    """By the key at the target, what a sink has got under it."""
+    query = select(delivery).where(delivery.c.sink == sink, delivery.c.state == "done").order_by(delivery.c.id)
+    with journal.reading() as tx:
+        rows = tx.execute(query.where(bulk.among(tx, delivery.c.target_key, list(target_keys)))).all()
+        found = by_ids(tx, [row.document_id for row in rows])
+    return {r.target_key: Delivered(found[r.document_id], r.native_id, r.native_no, r.target_key) for r in rows}
+
+
 def reached(journal: Journal, sink: str, keys: Sequence[str]) -> set[str]:
     """Those of the keys that a sink has got in some version, or may have."""
     query = select(delivery.c.key).where(delivery.c.sink == sink, delivery.c.key.in_(keys))

@@ -59,7 +59,7 @@ reservation = Table(  # what our requests take off a credit line, and what came 
     Index("reservation_month", "connection", "month"),
 )
 
-poll = Table(  # when a key that was delivered is asked for again
+poll = Table(  # when a key that was delivered is asked for again; seen: the result that was dealt with
     "poll",
     metadata,
     Column("sink", String(120), primary_key=True),
@@ -68,6 +68,8 @@ poll = Table(  # when a key that was delivered is asked for again
     Column("due_at", Utc, nullable=False),
     Column("since", Utc, nullable=False),
     Column("is_open", Boolean, nullable=False),
+    Column("seen", BigInteger, nullable=False, server_default="0"),
+    Column("status", String(24), nullable=False, server_default=""),
     Index("poll_due", "sink", "is_open", "due_at"),
 )
 

@@ -82,6 +82,8 @@ def _poll() -> None:
         sa.Column("due_at", MOMENT, nullable=False),
         sa.Column("since", MOMENT, nullable=False),
         sa.Column("is_open", sa.Boolean, nullable=False),
+        sa.Column("seen", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("status", sa.String(24), nullable=False, server_default=""),
     )
     op.create_index("poll_due", "poll", ["sink", "is_open", "due_at"])
 

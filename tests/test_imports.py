@@ -16,7 +16,7 @@ ORDER = [  # each room may import those before it, never those after it
     {"codec", "connect", "difference", "people"},
     {"schemas"},
     {"mapping", "journal", "flow", "flowfile"},
-    {"given", "leases", "parcels", "desk", "runtime", "sharing", "shift"},
+    {"given", "leases", "parcels", "desk", "looking", "runtime", "sharing", "shift"},
     {
         "pull",
         "deliver",

@@ -81,7 +81,7 @@ class NuonuoSandbox(Sandbox):
         self.files = Files(lambda: self.bureau, lambda: self._config["app_secret"])
         self.billing = Billing(store, self.bureau, self.files.of)
         self.forms = RedForms(self.bureau, self.billing)
-        self.desk = Desk(self.bureau, self.billing)
+        self.desk = Desk(self.bureau, self.billing, store)
         self.pusher = Pusher(self.call_back)
         self._calling_back: set[asyncio.Task[None]] = set()
         self._methods: Mapping[str, Method] = {

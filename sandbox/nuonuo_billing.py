@@ -72,8 +72,8 @@ class Billing:
         must(all(isinstance(one, list) and len(one) <= NUMBERS_A_CALL for one in (serials, numbers)), "最多 50 个单号")
         details = given.get("isOfferInvoiceDetail", "0")
         must(details in ("0", "1"), "isOfferInvoiceDetail 无效")
-        wanted = [self._by_serial.get(one, "") for one in serials] if serials else numbers
-        shown = [self._shown(row) for row in map(self._bureau.blue, wanted) if row]
+        rows = [self._of_serial(one) for one in serials] if serials else [self._bureau.blue(one) for one in numbers]
+        shown = [self._shown(row) for row in rows if row]
         must(bool(shown), "未查询到发票", "E9500")
         if details == "0":
             for row in shown:
@@ -128,6 +128,10 @@ class Billing:
         self._note(method, "")
         self._store.put("refreshed", method, {"at": now})
 
+    def _of_serial(self, serial: str) -> Record | None:
+        """The blue or red row under the platform's own serial number."""
+        return self._bureau.blue(self._by_serial.get(serial, "")) or self._bureau.red(serial)
+
     def _times(self, what: str, of: str) -> int:
         return int((self._store.get("times", self._day(what, of)) or {"times": 0})["times"])
 
@@ -156,11 +160,12 @@ class Billing:
     def _shown(self, row: Record) -> Record:
         order, status = row["extra"]["order"], STATUS[self._bureau.status(row)]
         number = row["number"]
+        is_red = row["colour"] == "red"
         through = row["submitted"] + int(Decimal(self._bureau.config["issue_seconds"]) * 1000)
         files = self.files(number) if status == "2" else {"pdfUrl": "", "ofdUrl": "", "xmlUrl": ""}
         return {
-            "serialNo": row["extra"]["serialNo"],
-            "orderNo": row["serial"],
+            "serialNo": row["serial"] if is_red else row["extra"]["serialNo"],
+            "orderNo": "" if is_red else row["serial"],
             "status": status,
             "statusMsg": MESSAGES[status],
             "failCause": row["text"] if status == "22" else "",
@@ -179,12 +184,13 @@ class Billing:
             "clerk": order["clerk"],
             "salerTaxNum": order["salerTaxNum"],
             "saleName": self.config["seller_name"],
-            "remark": order.get("remark", ""),
-            "invoiceType": "1",
+            "remark": row["remark"],
+            "invoiceType": "2" if is_red else "1",
+            "oldEleInvoiceNumber": row["blue_number"] if is_red else "",
             "specificFactor": order.get("specificFactor", "0"),
             "emailNotifyStatus": "0",
             "phoneNotifyStatus": "0",
-            "invoiceItems": [_item(line) for line in order["invoiceDetail"]],
+            "invoiceItems": list(map(_red_item, row["lines"]) if is_red else map(_item, order["invoiceDetail"])),
         }
 
 
@@ -218,6 +224,23 @@ def _item(line: Record) -> Record:
         "itemSelfCode": line.get("selfCode", ""),
         "isIncludeTax": "true" if line["withTaxFlag"] == "1" else "false",
         "invoiceLineProperty": line.get("invoiceLineProperty", "0"),
+    }
+
+
+def _red_item(line: Record) -> Record:
+    return {
+        "itemName": line["name"],
+        "itemUnit": line["unit"],
+        "itemPrice": line["price"],
+        "itemTaxRate": line["rate"],
+        "itemNum": line["qty"],
+        "itemAmount": line["net"],
+        "itemTaxAmount": line["tax"],
+        "itemSpec": line["spec"],
+        "itemCode": line["tax_class_code"],
+        "itemSelfCode": "",
+        "isIncludeTax": "false",
+        "invoiceLineProperty": "0",
     }
 
 

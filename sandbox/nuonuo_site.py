@@ -1,8 +1,8 @@
 """What 诺税通 SaaS has beside invoices: the drawer's login at the bureau, the code to scan, and files that expire.
 
 Source: getCertificationStatus, getQrCode, verifyComplete, and the file addresses of queryInvoiceResult
-(open.nuonuo.com). A code to scan is valid for 5 minutes and may be had once a minute, 20 times a day. The platform's
-own field names of getQrCode could not be read; `qrCode` and `expireTime` are the sandbox's.
+(open.nuonuo.com; their answers as l10n_cn_edi_nuonuo of Odoo reads them). A code to scan is valid for 5 minutes and may
+be had once a minute, 20 times a day.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -17,19 +18,20 @@ from starlette.responses import Response
 
 from sandbox import bureau_files
 from sandbox.bureau import Bureau
-from sandbox.nuonuo_billing import PAUSE, Billing
-from sandbox.nuonuo_rules import Record, Refused, must
+from sandbox.nuonuo_billing import CHINA, PAUSE, Billing
+from sandbox.nuonuo_rules import Record, must
+from sandbox.store import Store
 
 FILE_SECONDS = 3600
 SCAN_SECONDS = 300
 SCAN_PAUSE = 60
 MEDIA = {"pdf": "application/pdf", "ofd": "application/ofd", "xml": "application/xml"}
 MAKERS = {"pdf": bureau_files.pdf, "ofd": bureau_files.ofd, "xml": bureau_files.xml}
-LOGIN_TYPES = {"scan": "1", "sms": "2"}
+LOGIN_TYPES = {"in": "0", "login": "0", "scan": "1", "sms": "2"}
 
 
 class Files:
-    """Addresses of files, good for an hour; `base` is where the sandbox was last reached."""
+    """Addresses of files, good for an hour or two; `base` is where the sandbox was last reached."""
 
     def __init__(self, bureau: Callable[[], Bureau], secret: Callable[[], str]) -> None:
         self._bureau = bureau
@@ -38,7 +40,8 @@ class Files:
 
     def of(self, number: str) -> Record:
         """pdfUrl, ofdUrl and xmlUrl of an issued invoice."""
-        until = int(self._bureau().now().timestamp()) + FILE_SECONDS
+        hours, _ = divmod(int(self._bureau().now().timestamp()), FILE_SECONDS)
+        until = (hours + 2) * FILE_SECONDS
         return {f"{kind}Url": self._address(number, kind, until) for kind in MEDIA}
 
     async def give(self, request: Request) -> Response:
@@ -68,35 +71,53 @@ def _given(request: Request) -> str:
 class Desk:
     """The drawer's standing with the bureau."""
 
-    def __init__(self, bureau: Bureau, billing: Billing) -> None:
+    def __init__(self, bureau: Bureau, billing: Billing, store: Store) -> None:
         self._bureau = bureau
         self._billing = billing
+        self._store = store
 
     def status(self, given: Record) -> Record:
-        """getCertificationStatus: 1 read the real-person check, 2 read the login, 0 refresh both."""
-        must(given.get("queryType") in ("0", "1", "2"), "queryType 无效")
-        if given["queryType"] == "0":
+        """getCertificationStatus: 1 the real-person check, 2 the login, 0 has the bureau asked about the check."""
+        asked = given.get("queryType")
+        must(asked in ("0", "1", "2"), "queryType 无效")
+        if asked == "0":
             self._billing.ask_bureau("getCertificationStatus", PAUSE)
+            return {}
         state = self._bureau.login()
-        return {
-            "authStatus": "2" if state == "scan" else "1",
-            "loginStatus": "0" if state in ("login", "sms") else "1",
-            "loginType": LOGIN_TYPES.get(state, "0"),
-            "eleAccount": str(given.get("eleAccount", "")),
-        }
+        if asked == "1":
+            return {"certificationStatus": "2" if state == "scan" else "1"}
+        return {"certificationStatus": "0" if state in ("login", "sms") else "1", "loginType": LOGIN_TYPES[state]}
 
     def code(self, given: Record) -> Record:
-        """getQrCode."""
-        if self._bureau.login() == "in":
-            raise Refused("E9301", "无需扫码")
-        self._billing.ask_bureau("getQrCode", SCAN_PAUSE)
-        until = int(self._bureau.now().timestamp()) + SCAN_SECONDS
-        return {"qrCode": f"https://tax.invalid/scan/{until}", "expireTime": str(until * 1000)}
+        """getQrCode: 1 and 3 read the code held for check and login, 0 and 2 have a new one made, 4 sends a text."""
+        asked = given.get("queryType")
+        must(asked in ("0", "1", "2", "3", "4"), "queryType 无效")
+        if asked in ("0", "2", "4"):
+            self._billing.ask_bureau("getQrCode", SCAN_PAUSE)
+            until = self._bureau.milliseconds() + SCAN_SECONDS * 1000
+            kind = "1" if asked == "0" else "3"
+            self._store.put("scan", kind, {"until": until, "number": self._store.next("scan_number")})
+            return {}
+        held = self._store.get("scan", str(asked))
+        if held is None or held["until"] <= self._bureau.milliseconds():
+            return {"status": "0", "message": "获取二维码中"}
+        ends = datetime.fromtimestamp(held["until"] / 1000, UTC).astimezone(CHINA)
+        return {
+            "status": "1",
+            "qrCode": f"qrcode_id=sandbox{held['number']}&areaPrefix=9900&interfaceCode=0002",
+            "qrCodeType": "4",
+            "authId": f"auth-{held['number']}",
+            "endTime": f"{ends:%Y-%m-%d %H:%M:%S}",
+        }
 
-    def done(self, given: Record) -> str:
-        """verifyComplete: somebody has scanned."""
-        self._bureau.settings({"login": "in"})
-        return "认证完成"
+    def done(self, given: Record) -> Record:
+        """verifyComplete: 0 after a scan, 2 with the code of a text message, 1 and 3 ask how it went."""
+        asked = given.get("queryType")
+        must(asked in ("0", "1", "2", "3"), "queryType 无效")
+        if asked in ("0", "2"):
+            self._bureau.settings({"login": "in"})
+            return {}
+        return {"status": "1" if self._bureau.login() == "in" else "0"}
 
 
 __all__ = ["Desk", "Files"]

@@ -45,12 +45,14 @@ def _check_object(order: Record, name: str, factor: str) -> None:
     must(not any(lines[0].get(field) for field in bare), f"该特定业务的明细不能填写 {', '.join(bare)}")
     must(given.get("crossCityFlag") in ("0", "1"), "crossCityFlag 必填: 0 否, 1 是")
     if factor == BUILDING:
-        _texts(given, {"buildingAddress": 120, "detailedAddress": 120, "itemName": 80}, name)
-        must(len(given["buildingAddress"] + given["detailedAddress"]) <= 120, "建筑服务发生地超过 120 个字符")
+        _texts(given, {"buildingAddress": 120, "itemName": 80}, name)
+        whole = given["buildingAddress"] + given.get("detailedAddress", "")
+        must(len(whole) <= 120, "建筑服务发生地超过 120 个字符")
         return
-    _texts(given, {"realPropertyAddress": 120, "detailAddress": 120, "realPropertyCertificate": 40}, name)
-    must(len(given["realPropertyAddress"] + given["detailAddress"]) <= 120, "不动产地址超过 120 个字符")
-    must(any(word in given["detailAddress"] for word in PLACES), f"详细地址必须包含 {PLACES} 之一")
+    _texts(given, {"realPropertyAddress": 120}, name)
+    whole = given["realPropertyAddress"] + given.get("detailAddress", "")
+    must(len(whole) <= 120, "不动产地址超过 120 个字符")
+    must(any(word in whole for word in PLACES), f"不动产地址必须包含 {PLACES} 之一")
     must(factor != LEASE or given.get("rentStartDate", "9") <= given.get("rentEndDate", ""), "租赁期起不能晚于租赁期止")
 
 

@@ -1,4 +1,4 @@
-"""Every commit and every call of the small scene, each killed once; and with a promise taken out, the same is noticed."""
+"""Every commit and every call of the small scene, each killed once; and what every mutant changes in it."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def storm(size: int, folder: Path, kills: int, seed: int = 1, mutant: str = "") 
         order = replace(stage.fresh(), mutant=mutant)
         engine = judge.reading(order.journal)
         try:
-            killed = _killed(stage, order, size, kills, random.Random(seed))
+            killed = _killed(stage, order, size, kills, random.Random(seed))  # noqa: S311  repeatable deaths, not cryptography
             ahead = _quiet(stage, replace(order, ahead=order.ahead + killed * STEP), engine)
             said, stops = _told_of_credit(engine)
             _bureau(stage).settings({"credit_line": PLENTY})

@@ -89,6 +89,7 @@ KINDS = {
     "config": "配置有误",
     "invoice": "开票校验",
     "vanished": "成批消失",
+    "approval": "等待审批",
 }
 SYSTEMS = {
     "taobao": "淘宝",

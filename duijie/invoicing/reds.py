@@ -141,15 +141,20 @@ def red_issues(making: Making) -> Counts:
 
 
 def settled(journal: Journal, refunds: Iterable[Document]) -> list[Document]:
-    """Refunds whose money side may be posted: their red invoice is issued, or their order has no invoice to reverse."""
-    sight = Sight.of(journal)
-    numbers = {key: red for found in sight.standing.values() for red in found if (key := red.get("refund_key"))}
-    return [
-        one
-        for one in refunds
-        if not sight.requests.get(one.body["order_key"])
-        or (one.key in numbers and sight.status(numbers[one.key]["request_no"]) == "issued")
-    ]
+    """Refunds whose money side may be posted: their red invoice is issued, or there is none to be.
+
+    There is none where their order has no invoice, or was invoiced for less because of them.
+    """
+    sight, used = Sight.of(journal), documents.derived_keys(journal, RULE)
+    asked = {one.key for one in documents.current(journal, "red_request")}
+
+    def is_settled(refund: Document) -> bool:
+        made = used.get(refund.key, "")
+        if made in asked:
+            return sight.status(made) == "issued"
+        return bool(made) or not sight.requests.get(refund.body["order_key"])
+
+    return [one for one in refunds if is_settled(one)]
 
 
 def _by_order(requests: Iterable[Record]) -> dict[str, list[Record]]:

@@ -160,8 +160,9 @@ class Maker:
         request = self._held("invoice_request", self._body["blue_request_no"])
         order = self._held("sales_order", refund["order_key"])
         invoice = self._one("invoice", "request_no", self._body["blue_request_no"])
-        reds = self._all("red_request", "blue_request_no", self._body["blue_request_no"])
-        return Red(refund, order, invoice, request, [one for one in reds if one["key"] != self._row.key])
+        void = {self._row.key, *(one["request_no"] for one in self._all("invoice", "status", "failed"))}
+        others = self._all("red_request", "blue_request_no", self._body["blue_request_no"])
+        return Red(refund, order, invoice, request, [one for one in others if one["key"] not in void])
 
     def _listings(self) -> list[Record]:
         return self._all("listing", "sku", self._body["sku"])

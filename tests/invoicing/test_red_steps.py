@@ -1,4 +1,4 @@
-"""Steps around reds: explicit issue, vouchers after the red, what a person gave up, split requests, the commands."""
+"""Steps around reds: explicit issue, vouchers after the red, what a person gave up, split requests, commands."""
 
 from __future__ import annotations
 

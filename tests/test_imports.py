@@ -16,10 +16,11 @@ ORDER = [  # each room may import those before it, never those after it
     {"codec", "connect", "difference", "people"},
     {"schemas"},
     {"mapping", "journal", "flow", "flowfile"},
-    {"given", "leases", "parcels", "runtime", "sharing", "shift"},
+    {"given", "leases", "parcels", "desk", "looking", "runtime", "sharing", "shift"},
     {
         "pull",
         "deliver",
+        "versions",
         "invoicing",
         "reconcile",
         "derive",

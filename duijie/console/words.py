@@ -97,6 +97,7 @@ KINDS = {
     "red_form": "等待购方确认",
     "red_void": "红字确认单作废",
     "vanished": "成批消失",
+    "approval": "等待审批",
 }
 SYSTEMS = {
     "taobao": "淘宝",

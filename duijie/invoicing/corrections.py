@@ -19,7 +19,7 @@ from duijie.derive import invoices, reds
 from duijie.derive.invoice_rules import InvoiceRules
 from duijie.invoicing.red_forms import GONE
 from duijie.invoicing.reds import RULE, Sight
-from duijie.journal import Journal, documents, work
+from duijie.journal import Journal, documents, reversals, work
 from duijie.journal.documents import Document
 from duijie.journal.tables import derived, link
 from duijie.schemas import check
@@ -78,7 +78,8 @@ def again(journal: Journal, red_no: str, *, who: str) -> Record:
             documents.connect(tx, journal, "again", old, ("red_request", made["key"], documents.amount_of(made)))
             _copy_links(tx, journal, old, made["key"])
             _move_use(tx, old.key, made["key"], RULE)
-        work.close_subject(tx, journal, GONE, _result_subject(journal, red_no), f"{who} 已重新申请: {made['key']}")
+        for row in reversals.rows(tx, journal, "red_request", red_no):
+            work.close_subject(tx, journal, GONE, f"{row.sink}:{red_no}", f"{who} 已重新申请: {made['key']}")
     return made
 
 
@@ -181,11 +182,6 @@ def _move_use(tx: Transaction, old_key: str, new_key: str, rule: str) -> None:
     tx.execute(
         update(derived).where(derived.c.rule == rule, derived.c.result_key == old_key).values(result_key=new_key)
     )
-
-
-def _result_subject(journal: Journal, red_no: str) -> str:
-    found = (one for one in documents.current(journal, "invoice") if one.body["request_no"] == red_no)
-    return f"invoice:{next((one.key for one in found), red_no)}"
 
 
 def _unknown(request_no: str) -> ConfigError:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Counts = Counter[str]
 LIFE = timedelta(hours=72)
 FOR_SELLER = "03"
-ANSWER, AWAITED, GONE = "red_answer", "red_form", "red_void"  # kinds of work items; the last two are told once
+ANSWER, AWAITED, GONE = "red_answer", "red_form", "red_void"  # kinds of work items
 REASONS = {
     "sales_return": "销货退回",
     "wrong_invoice": "开票有误",
@@ -113,18 +113,14 @@ def _outbound(making: Making) -> Counts:
     journal = making.journal
     results = [one for one in documents.current(journal, "invoice") if one.body["colour"] == "red"]
     waits = {one.key: one for one in results if one.body["status"] == "waiting_confirmation"}
-    void = {one.key: one for one in results if one.body["status"] == "failed"}
-    awaited, told = (set(documents.derived_keys(journal, kind)) for kind in (AWAITED, GONE))
-    fresh = [(AWAITED, one, _awaited(one.body)) for key, one in waits.items() if key not in awaited]
-    fresh += [(GONE, one, _void(one.body)) for key, one in void.items() if key not in told]
+    told = set(documents.derived_keys(journal, AWAITED))
     with journal.writing() as tx:
         _close_others(tx, journal, AWAITED, {_subject(one) for one in waits.values()}, "确认单已不再等待购方")
-        for kind, one, reason in fresh:
-            documents.mark_derived(tx, kind, [one], one.body["request_no"])
+        for one in (one for key, one in waits.items() if key not in told):
+            documents.mark_derived(tx, AWAITED, [one], one.body["request_no"])
             held = [("red_request", one.body["request_no"], documents.amount_of(one.body))]
-            work.open_item(tx, journal, making.flow, Finding(kind, _subject(one), reason), held)
-    counts = Counter(awaited=len(waits), void=sum(kind == GONE for kind, *_ in fresh))
-    return +counts
+            work.open_item(tx, journal, making.flow, Finding(AWAITED, _subject(one), _awaited(one.body)), held)
+    return Counter(awaited=len(waits)) if waits else Counter()
 
 
 def _awaited(result: Record) -> str:
@@ -133,7 +129,8 @@ def _awaited(result: Record) -> str:
     return f"红字确认单 {_form_of(result)} 等待购方确认, {by}, 逾期作废; {_what(result)}"
 
 
-def _void(result: Record) -> str:
+def void(result: Record) -> str:
+    """What a person must know of a form of ours that came to nothing."""
     return f"红字确认单 {_form_of(result)} 已作废: {result.get('reason') or '原因未知'}; {_what(result)}, 尚未红冲"
 
 
@@ -160,4 +157,4 @@ def _not_waiting(form_no: str, zh: str, en: str) -> ConfigError:
     return ConfigError(f"红字确认单 {form_no} {zh}", en=f"the form {form_no} cannot be answered: {en}", where=form_no)
 
 
-__all__ = ["ANSWER", "AWAITED", "GONE", "answer", "deadline", "must_wait_for_us", "red_followups", "shown"]
+__all__ = ["ANSWER", "AWAITED", "GONE", "answer", "deadline", "must_wait_for_us", "red_followups", "shown", "void"]

@@ -1,4 +1,4 @@
-"""红冲 as pure rules: which line a refund names, what is left of it, what a buyer's form takes, wrong titles, new numbers."""
+"""红冲 as pure rules: the line of a refund, what is left of it, buyers' forms, wrong titles, new numbers."""
 
 from __future__ import annotations
 

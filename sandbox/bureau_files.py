@@ -22,7 +22,7 @@ Record = dict[str, Any]
 CHINA = timezone(timedelta(hours=8))
 DIGITS = "零壹贰叁肆伍陆柒捌玖"
 UNITS = ("", "拾", "佰", "仟")
-GROUPS = ("", "万", "亿", "万亿")
+GROUPS = ("", "万", "亿", "万")
 KINDS = {"special": ("01", "增值税专用发票"), "normal": ("02", "普通发票")}
 RATE_WORDS = {"03": "免税", "04": "不征税"}
 SHORT_NAMES = {"1090511": "计算机外部设备", "3040201": "信息技术服务", "30704": "餐饮服务", "1100301": "水冰雪"}
@@ -234,7 +234,7 @@ def _integer(yuan: int) -> str:
         else:
             told += ("零" if skipped and told else "") + DIGITS[int(digit)] + UNITS[place % 4]
             skipped, group = False, True
-        if place % 4 == 0 and group:
+        if place % 4 == 0 and (group or (place == 8 and told)):
             told, group = told + GROUPS[place // 4], False
     return told or "零"
 

@@ -20,13 +20,14 @@ from duijie.alerts.sending import send_waiting
 from duijie.codes import fix
 from duijie.connect.connection import Connection, find_connection
 from duijie.connect.errors import ConfigError, Disabled, DuijieError, JournalBusy, LineDown
+from duijie.connect.invoicing import Invoicing
 from duijie.connect.protocol import Connector, Incident, Sink, Stream
 from duijie.connect.registry import open_connection, secret_values
 from duijie.connect.secrets import mask_text
 from duijie.connect.services import Services
 from duijie.deliver import Delivering, must_take
 from duijie.derive.making import make
-from duijie.flow import Alert, Deliver, Derive, Drift, Flow, Poll, Pull, Reconcile, Step, Watch, load_flows
+from duijie.flow import Alert, Deliver, Derive, Drift, Fetch, Flow, Poll, Pull, Reconcile, Step, Watch, load_flows
 from duijie.given import must_be_given
 from duijie.ingress.heed import heed
 from duijie.journal import Journal, deliveries, documents, work
@@ -35,6 +36,8 @@ from duijie.journal.lookup import JournalLookup
 from duijie.journal.tables import incident, run
 from duijie.mapping import Mapping as FieldMapping
 from duijie.mapping import load_mapping
+from duijie.originals.archive import Archive
+from duijie.originals.fetch import Fetching
 from duijie.pull import Refinery, pull, read_keys, refine
 from duijie.reconcile import compare_pairs
 from duijie.replay import Routes
@@ -81,7 +84,7 @@ class Engine:
         return dict(counts)
 
     def _must_be_in_use(self, step: Step) -> None:
-        if isinstance(step, Pull | Poll | Deliver) and (line := self.services.line(step.connection)):
+        if isinstance(step, Pull | Poll | Deliver | Fetch) and (line := self.services.line(step.connection)):
             line.check()
 
     def connector(self, conn_id: str) -> Connector:
@@ -118,7 +121,7 @@ class Engine:
                 return self._deliver(flow, step)
             case Reconcile():
                 return compare_pairs(self.journal, step.pairs, self.stream, self.root / "mappings")
-            case Alert() | Watch() | Drift():
+            case Fetch() | Alert() | Watch() | Drift():
                 return self._look_after(flow, step)
 
     def _pull(self, flow: Flow, step: Pull) -> Counts:
@@ -175,8 +178,16 @@ class Engine:
         route = Delivering(self.journal, flow.flow, step, sink, mapping, self._lookup(step.connection), shift)
         return route.run()
 
-    def _look_after(self, flow: Flow, step: Alert | Watch | Drift) -> Counts:
+    def fetching(self, flow: Flow, step: Fetch) -> Fetching:
+        """What fetches the files of a connection's invoices."""
+        found = self.connector(step.connection)
+        invoicing = found if isinstance(found, Invoicing) else None
+        return Fetching(self.journal, flow.flow, step, invoicing, Archive.open())
+
+    def _look_after(self, flow: Flow, step: Fetch | Alert | Watch | Drift) -> Counts:
         match step:
+            case Fetch():
+                return self.fetching(flow, step).run()
             case Alert():
                 return send_waiting(self.journal)
             case Watch():

@@ -79,6 +79,8 @@ ITEMS = {
     "conflict": "voucher",
     "credential": "token",
     "invoice": "invoice",
+    "file": "invoice",
+    "match": "voucher",
     "vanished": "token",
 }
 WATCHED = {

@@ -88,6 +88,8 @@ KINDS = {
     "credential": "授权失效",
     "config": "配置有误",
     "invoice": "开票校验",
+    "file": "发票文件",
+    "match": "三单匹配",
     "vanished": "成批消失",
 }
 SYSTEMS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
 
@@ -116,7 +117,7 @@ def test_words_as_others_write_them(words: str, amount: str) -> None:
     "text", ["", "整", "壹佰", "伍拾佰圆整", "壹圆壹", "113.00", "壹圆伍角壹角", "壹壹圆整", "佰圆整"]
 )
 def test_what_is_no_amount_in_words_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=text[:1]):
+    with pytest.raises(ValueError, match=re.escape(repr(text))):
         from_words(text)
 
 

@@ -27,7 +27,21 @@ from duijie.connect.secrets import mask_text
 from duijie.connect.services import Services
 from duijie.deliver import Delivering, must_take
 from duijie.derive.making import make
-from duijie.flow import Alert, Deliver, Derive, Drift, Fetch, Flow, Poll, Pull, Reconcile, Step, Watch, load_flows
+from duijie.flow import (
+    Alert,
+    Deliver,
+    Derive,
+    Drift,
+    Fetch,
+    Flow,
+    Poll,
+    Pull,
+    Receive,
+    Reconcile,
+    Step,
+    Watch,
+    load_flows,
+)
 from duijie.given import must_be_given
 from duijie.ingress.heed import heed
 from duijie.journal import Journal, deliveries, documents, work
@@ -38,6 +52,8 @@ from duijie.mapping import Mapping as FieldMapping
 from duijie.mapping import load_mapping
 from duijie.originals.archive import Archive
 from duijie.originals.fetch import Fetching
+from duijie.originals.inbox import counted, receive_mail, receive_path
+from duijie.originals.received import Receiving
 from duijie.pull import Refinery, pull, read_keys, refine
 from duijie.reconcile import compare_pairs
 from duijie.replay import Routes
@@ -121,7 +137,7 @@ class Engine:
                 return self._deliver(flow, step)
             case Reconcile():
                 return compare_pairs(self.journal, step.pairs, self.stream, self.root / "mappings")
-            case Fetch() | Alert() | Watch() | Drift():
+            case Fetch() | Receive() | Alert() | Watch() | Drift():
                 return self._look_after(flow, step)
 
     def _pull(self, flow: Flow, step: Pull) -> Counts:
@@ -184,10 +200,19 @@ class Engine:
         invoicing = found if isinstance(found, Invoicing) else None
         return Fetching(self.journal, flow.flow, step, invoicing, Archive.open())
 
-    def _look_after(self, flow: Flow, step: Fetch | Alert | Watch | Drift) -> Counts:
+    def _receive(self, flow: Flow, step: Receive) -> Counts:
+        receiving = Receiving(self.journal, flow.flow, step, Archive.open())
+        taken = receive_path(receiving, Path(step.folder), tidy=True) if step.folder else []
+        if step.mailbox:
+            taken += receive_mail(receiving, self._find_connection(step.mailbox))
+        return counted(taken)
+
+    def _look_after(self, flow: Flow, step: Fetch | Receive | Alert | Watch | Drift) -> Counts:
         match step:
             case Fetch():
                 return self.fetching(flow, step).run()
+            case Receive():
+                return self._receive(flow, step)
             case Alert():
                 return send_waiting(self.journal)
             case Watch():

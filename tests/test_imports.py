@@ -17,20 +17,8 @@ ORDER = [  # each room may import those before it, never those after it
     {"schemas"},
     {"mapping", "journal", "flow", "flowfile"},
     {"given", "leases", "parcels", "runtime", "sharing", "shift"},
-    {
-        "originals",
-        "pull",
-        "deliver",
-        "reconcile",
-        "derive",
-        "alerts",
-        "report",
-        "replay",
-        "codes",
-        "provenance",
-        "ingress",
-    }
-    | {"watch", "keep"},
+    {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes", "provenance", "ingress"}
+    | {"watch", "keep", "originals"},
     {"drift", "diagnosis", "scaffold"},
     {"masking", "places", "yamltests"},
     {"fixtures"},

@@ -31,6 +31,8 @@ ENTITIES = {
     "invoice_request": "开票申请",
     "red_request": "红字申请",
     "invoice": "发票",
+    "purchase_invoice": "进项发票",
+    "purchase_settlement": "暂估结算",
     "party": "往来单位",
     "product": "商品",
     "stock_level": "即时库存",

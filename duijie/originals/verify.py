@@ -1,4 +1,7 @@
-"""Holds every kept file against its fingerprint again, and what it says against what the journal says."""
+"""Holds every kept file against its fingerprint again, and what it says against what the journal says.
+
+A file that was kept as evidence of what is wrong with it is held against its fingerprint alone.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from duijie.originals import kept
 from duijie.originals.archive import Archive
 from duijie.originals.checks import faults
 from duijie.originals.compare import differences, read
-from duijie.originals.fetch import wanted
+from duijie.originals.fetch import DATA, wanted
 from duijie.originals.find import ENTITY
 from duijie.originals.kept import Kept
 
@@ -31,7 +34,7 @@ def verify(
     for one in kept.every(journal, number):
         try:
             data = archive.read(one.place, one.sha256)
-            wrong = () if one.kind == "pdf" else _compared(journal, one, data, names or {})
+            wrong = () if one.faults or one.kind not in DATA else _compared(journal, one, data, names or {})
         except DuijieError as error:
             wrong = (error.zh,)
         yield Verdict(one, wrong)

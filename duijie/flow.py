@@ -123,7 +123,7 @@ class Fetch(msgspec.Struct, tag_field="verb", tag="fetch", forbid_unknown_fields
     """Fetch the files of issued invoices, keep them and hold them against what was asked for.
 
     `tries`: how often a file that cannot be had is asked for, ever more rarely, before a person is told.
-    `seller_names`: tax number → name that the files must show.
+    `seller_names`: tax number → name that the files must show. `hosts`: from where files may be had without TLS.
     """
 
     name: str
@@ -133,6 +133,7 @@ class Fetch(msgspec.Struct, tag_field="verb", tag="fetch", forbid_unknown_fields
     tries: Annotated[int, msgspec.Meta(ge=1)] = 8
     batch: Annotated[int, msgspec.Meta(ge=1)] = 200
     seller_names: dict[str, str] = {}
+    hosts: tuple[str, ...] = ()
 
 
 class Receive(msgspec.Struct, tag_field="verb", tag="receive", forbid_unknown_fields=True, frozen=True):

@@ -7,14 +7,17 @@ receipt that comes late, or a corrected order, releases it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from duijie.codec import Record
 from duijie.connect.errors import InvalidDocument
-from duijie.derive.matching import Limits, Ordered, load_limits, ordered_lines, settled_by, settlement
+from duijie.derive.matching import Line, load_limits, ordered_lines, settled_by, settlement
 from duijie.flow import withdrawn
 from duijie.journal import Journal, documents
+from duijie.journal.documents import Document
+from duijie.schemas import check
 
 if TYPE_CHECKING:
     from duijie.derive.making import Making
@@ -31,23 +34,48 @@ def purchase_settlements(making: Making) -> Counts:
     if not waiting:
         return counts
     orders, receipts, names = _orders(making.journal), _receipts(making.journal), _suppliers(making.journal)
+    bodies = [one.body for one in receipts.values()]
     for invoice in waiting:
         settled = settled_by(one.body for one in documents.current(making.journal, RULE))
         seller = invoice.body["seller"]
         keys = names[seller["name"]] | names[seller.get("tax_no") or seller["name"]]
         mine = [order for key in sorted(keys) for order in orders[key]]
-        counts[_one(making, invoice, ordered_lines(mine, receipts, settled), limits)] += 1
+        try:
+            made = settlement(invoice.body, ordered_lines(mine, bodies, settled), limits)
+            _store(making, invoice, made, receipts, settled)
+        except InvalidDocument as error:
+            making.wait(invoice, "match", error.zh)
+            counts["waiting"] += 1
+            continue
+        counts["new_documents"] += 1
     return counts
 
 
-def _one(making: Making, invoice: documents.Document, lines: list[Ordered], limits: Limits) -> str:
-    try:
-        made = settlement(invoice.body, lines, limits)
-        making.store(RULE, made, RULE, [(invoice, documents.fen(made["gross"]))])
-    except InvalidDocument as error:
-        making.wait(invoice, "match", error.zh)
-        return "waiting"
-    return "new_documents"
+def _store(
+    making: Making, invoice: Document, made: Record, receipts: Mapping[str, Document], settled: Mapping[Line, Decimal]
+) -> None:
+    """Put the settlement and link it to its invoice and its receipts, in one transaction.
+
+    A receipt's line is marked with how much of it was settled before: a second run that began from the same state
+    breaks the primary key, so that nothing is settled twice.
+    """
+    check(RULE, made)
+    journal, key = making.journal, made["key"]
+    with journal.writing() as tx:
+        documents.put(tx, journal, RULE, made, (None, "rules/purchase_invoice"))
+        documents.mark_derived(tx, RULE, [invoice], key)
+        documents.connect(tx, journal, RULE, invoice, (RULE, key, documents.fen(made["gross"])))
+        for number, at in sorted({(one["receipt_no"], one["line_no"]) for one in _taken(made)}):
+            rule = f"{RULE}:{at}@{settled.get((number, at), Decimal(0)).normalize():f}"
+            documents.mark_derived(tx, rule, [receipts[number]], key)
+        for number in sorted({one["receipt_no"] for one in _taken(made)}):
+            documents.connect(tx, journal, RULE, receipts[number], (RULE, key, 0))
+        making.passed(tx, [invoice])
+
+
+def _taken(made: Record) -> Iterator[Record]:
+    for line in made["lines"]:
+        yield from line["receipts"]
 
 
 def _orders(journal: Journal) -> Mapping[str, list[Record]]:
@@ -59,9 +87,10 @@ def _orders(journal: Journal) -> Mapping[str, list[Record]]:
     return found
 
 
-def _receipts(journal: Journal) -> list[Record]:
-    receipts = (one.body for one in documents.current(journal, "goods_receipt"))
-    return [one for one in receipts if one["kind"] == "purchase" and not withdrawn(one)]
+def _receipts(journal: Journal) -> dict[str, Document]:
+    """Receipts of purchases that count, by number."""
+    found = (one for one in documents.current(journal, "goods_receipt") if one.body["kind"] == "purchase")
+    return {one.body["receipt_no"]: one for one in found if not withdrawn(one.body)}
 
 
 def _suppliers(journal: Journal) -> Mapping[str, set[str]]:

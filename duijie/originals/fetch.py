@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import select
@@ -108,7 +110,7 @@ class Fetching:
         """How a file of that kind is to be had: of the platform, or from the address that it gave."""
         if self.invoicing is not None and kind in self.invoicing.ability.files:
             return self.invoicing.fetch
-        return download if invoice.get("files", {}).get(kind) else None
+        return partial(download, self.step.hosts) if invoice.get("files", {}).get(kind) else None
 
     def _is_due(self, wait: Wait | None) -> bool:
         return wait is None or (wait.tries < self.step.tries and wait.due_at <= self.journal.now())
@@ -175,9 +177,17 @@ def wanted(journal: Journal, invoice: Document, seller_names: Mapping[str, str])
     return {**found, "seller_name": seller_names.get(str(found["seller_tax_no"]), "")}
 
 
-def download(invoice: Record, kind: FileKind) -> bytes:
-    """The file at the address that the platform gave. Raises errors of the tree."""
+def download(hosts: Sequence[str], invoice: Record, kind: FileKind) -> bytes:
+    """The file at the address that the platform gave, by https or from one of `hosts`. Raises errors of the tree."""
     address = str(invoice["files"][kind])
+    parts = urlsplit(address)
+    if parts.scheme != "https" and parts.hostname not in hosts:
+        raise VendorRejected(
+            f"发票文件的地址 {parts.netloc} 不是 https, 未下载; 确属平台的地址请写入流程步骤的 hosts",
+            en=f"{parts.netloc} is not reached by https",
+            code="E-FILE-ADDRESS",
+            where=parts.netloc,
+        )
     data = Http(RateBudget("invoice-files", "20/second", Limits())).send("GET", address).content
     if len(data) > MOST_BYTES:
         raise VendorRejected(

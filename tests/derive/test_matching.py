@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from duijie.connect.errors import ConfigError, InvalidDocument
+from duijie.derive import purchases
 from duijie.derive.making import make
 from duijie.derive.matching import Limits, load_limits, ordered_lines, settled_by, settlement
 from duijie.engine import ROOT
 from duijie.flow import Derive
 from duijie.journal import Journal, documents
-from duijie.journal.tables import work_item
+from duijie.journal.tables import link, work_item
 from duijie.schemas import check
 
 D = Decimal
@@ -218,6 +220,9 @@ class TestFromTheJournal:
         assert self.open_items(journal) == []
         made = documents.get(journal, "purchase_settlement", "26991000000000000001")
         assert made is not None and made.body["difference"] == 0
+        with journal.reading() as tx:
+            linked = set(tx.execute(select(link.c.from_entity, link.c.from_key).where(link.c.to_key == made.key)))
+        assert linked == {("purchase_invoice", "26991000000000000001"), ("goods_receipt", "R1")}
         assert self.run(journal) == {"sources": 0}
 
     def test_a_supplier_is_known_by_its_tax_number_under_another_name(self, tmp_path: Path, monkeypatch: Any) -> None:
@@ -229,3 +234,16 @@ class TestFromTheJournal:
         self.put(journal, "goods_receipt", receipt())
         self.put(journal, "purchase_invoice", invoice())
         assert self.run(journal) == {"sources": 1, "new_documents": 1}
+
+    def test_two_runs_at_once_settle_no_receipt_twice(self, tmp_path: Path, monkeypatch: Any) -> None:
+        monkeypatch.setenv("DUIJIE_HOME", str(tmp_path))
+        journal = Journal.open(f"sqlite:///{tmp_path / 'journal.db'}")
+        self.put(journal, "purchase_order", order())
+        self.put(journal, "goods_receipt", receipt())
+        self.put(journal, "purchase_invoice", invoice())
+        assert self.run(journal) == {"sources": 1, "new_documents": 1}
+        self.put(journal, "purchase_invoice", invoice(number="2" * 20))
+        monkeypatch.setattr(purchases, "settled_by", lambda _: {})  # what a run sees that began before
+        with pytest.raises(IntegrityError):
+            self.run(journal)
+        assert documents.get(journal, "purchase_settlement", "2" * 20) is None

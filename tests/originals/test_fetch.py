@@ -201,9 +201,17 @@ def address() -> Iterator[str]:
 def test_files_are_taken_from_the_addresses_a_platform_gave(journal: Journal, tmp_path: Path, address: str) -> None:
     Files.bodies = {"/a.xml": face_xml(faces()["plain"]), "/a.ofd": b" " * (10 * 1024 * 1024 + 1)}
     issue(journal, "plain", files={"xml": f"{address}/a.xml", "ofd": f"{address}/a.ofd", "pdf": f"{address}/gone.pdf"})
-    assert fetching(journal, None, tmp_path / "kept").run() == {"fetched": 1, "failed": 2}
+    step = Fetch(name="fetch", connection="nuonuo", hosts=("127.0.0.1",))
+    assert fetching(journal, None, tmp_path / "kept", step).run() == {"fetched": 1, "failed": 2}
     waits = kept.waits(journal, "invoice", "plain")
     assert "10 MB" in waits["ofd"].reason and "404" in waits["pdf"].reason
+
+
+def test_an_address_in_the_clear_is_not_asked(journal: Journal, tmp_path: Path, address: str) -> None:
+    Files.bodies = {"/a.xml": face_xml(faces()["plain"])}
+    issue(journal, "plain", files={"xml": f"{address}/a.xml", "pdf": "file:///etc/passwd"})
+    assert fetching(journal, None, tmp_path / "kept").run() == {"failed": 2}
+    assert all("https" in wait.reason for wait in kept.waits(journal, "invoice", "plain").values())
 
 
 class TestArchive:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -55,11 +54,11 @@ def of(journal: Journal, entity: str, key: str) -> list[Kept]:
         return [Kept(*row) for row in tx.execute(query.order_by(original.c.id))]
 
 
-def every(journal: Journal, number: str = "") -> Iterable[Kept]:
+def every(journal: Journal, number: str = "") -> list[Kept]:
     """All kept files, or those of one invoice number, oldest first."""
     query = _COLUMNS.where(original.c.number == number) if number else _COLUMNS
     with journal.reading() as tx:
-        yield from (Kept(*row) for row in tx.execute(query.order_by(original.c.id)))
+        return [Kept(*row) for row in tx.execute(query.order_by(original.c.id))]
 
 
 def is_kept(tx: Transaction, sha256: str) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from duijie.codec import Record
+from duijie.connect.errors import InvalidDocument
 from duijie.flow import Receive
 from duijie.journal import Journal, documents, work
 from duijie.journal.work import Finding
@@ -65,7 +66,7 @@ class Receiving:
     def _read(self, name: str, data: bytes, source: str, one: Original) -> Taken:
         known = documents.get(self.journal, ENTITY, one.number)
         wrong = [*faults(one, Decimal(self.step.tolerance_fen).scaleb(-2)), *self._not_ours(one)]
-        wrong += _unlike(one, known.body) if known else []
+        wrong += [*_breaks_schema(one), *(_unlike(one, known.body) if known else [])]
         number = one.number if is_number(one.number) else ""
         self._keep(one, data, source, wrong)
         if wrong:
@@ -74,10 +75,9 @@ class Receiving:
             return Taken("refused", name, number, told)
         if known and (known.body["form"] == "xml" or one.form != "xml"):
             return Taken("more", name, number)
-        body = body_of(one)
-        check(ENTITY, body)
         with self.journal.writing() as tx:
-            documents.put(tx, self.journal, ENTITY, body, (None, f"originals/{one.form}"))
+            documents.put(tx, self.journal, ENTITY, body_of(one), (None, f"originals/{one.form}"))
+            work.close_subject(tx, self.journal, "file", f"{ENTITY}:{number}", "已收到正确的文件")
         return Taken("more" if known else "new", name, number)
 
     def _keep(self, one: Original, data: bytes, source: str, wrong: Sequence[Fault]) -> None:
@@ -135,6 +135,15 @@ def _line(at: int, row: Row) -> Record:
     told = {name: getattr(row, name) for name in fields} | {"tax_rate": row.rate}
     told = {name: value for name, value in told.items() if value not in ("", None)}
     return {"line_no": at, "name": row.name, "net": row.net, "tax": row.tax, "gross": row.net + row.tax, **told}
+
+
+def _breaks_schema(one: Original) -> list[Fault]:
+    """What the file leaves out that a purchase invoice must say."""
+    try:
+        check(ENTITY, body_of(one))
+    except InvalidDocument as error:
+        return [Fault("E-FILE-FIELD", "发票内容", "", "", error.zh)]
+    return []
 
 
 def _unlike(one: Original, known: Record) -> list[Fault]:

@@ -113,6 +113,15 @@ def test_what_is_not_made_out_to_us_is_kept_and_refused(
     assert "E-BUYER" in file.faults
 
 
+def test_the_right_file_that_comes_later_closes_the_work_item(receiving: Receiving, journal: Journal) -> None:
+    nameless = replace(PLAIN, seller=replace(PLAIN.seller, name=""))
+    assert fate(receiving, face_xml(nameless)) == "refused"
+    assert "seller.name" in items(journal)[0]
+    assert fate(receiving, face_xml(PLAIN)) == "new"
+    with journal.reading() as tx:
+        assert tx.execute(select(work_item.c.state, work_item.c.resolution)).all() == [("closed", "已收到正确的文件")]
+
+
 def test_arithmetic_is_checked_and_a_cent_in_the_header_is_let_pass(receiving: Receiving, journal: Journal) -> None:
     total = f"<TotalTaxAm>{PLAIN.tax}".encode()
     assert fate(receiving, face_xml(PLAIN).replace(total, b"<TotalTaxAm>13.02")) == "refused"

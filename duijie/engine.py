@@ -52,7 +52,7 @@ from duijie.mapping import Mapping as FieldMapping
 from duijie.mapping import load_mapping
 from duijie.originals.archive import Archive
 from duijie.originals.fetch import Fetching
-from duijie.originals.inbox import counted, receive_mail, receive_path
+from duijie.originals.inbox import counted, move_away, receive_mail, receive_path
 from duijie.originals.received import Receiving
 from duijie.pull import Refinery, pull, read_keys, refine
 from duijie.reconcile import compare_pairs
@@ -202,7 +202,7 @@ class Engine:
 
     def _receive(self, flow: Flow, step: Receive) -> Counts:
         receiving = Receiving(self.journal, flow.flow, step, Archive.open())
-        taken = receive_path(receiving, Path(step.folder), tidy=True) if step.folder else []
+        taken = receive_path(receiving, Path(step.folder), move_away) if step.folder else []
         if step.mailbox:
             taken += receive_mail(receiving, self._find_connection(step.mailbox))
         return counted(taken)

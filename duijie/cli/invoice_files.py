@@ -61,7 +61,7 @@ def fetch_files(
     flow, step = known[0] if known else (Flow("invoice_files", "发票文件", (default,)), default)
     fetching = engine.fetching(flow, step)
     if file is None:
-        show([{"发票": number, **_words(fetching.one(invoice, at_once=True))}], as_json, "发票文件")
+        show([{"发票": number, **_words(fetching.again(invoice))}], as_json, "发票文件")
         return
     faults = fetching.take(invoice, file.read_bytes(), f"文件 {file.name}")
     show([{"字段": one.field, "我方": one.ours, "文件": one.theirs, "原因": one.zh} for one in faults], as_json, "不符")

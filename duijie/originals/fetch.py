@@ -8,7 +8,7 @@ on silently.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
@@ -57,17 +57,23 @@ class Fetching:
         """
         counts: Counts = Counter()
         for one in self._incomplete():
-            counts += self.one(one)
+            counts += self.due(one)
             if sum(counts[name] for name in ("fetched", "failed")) >= self.step.batch:
                 break
         return counts
 
-    def one(self, invoice: Document, *, at_once: bool = False) -> Counts:
-        """The files of one invoice; `at_once` asks also for what is to be asked later, or was given up."""
-        counts: Counts = Counter()
+    def due(self, invoice: Document) -> Counts:
+        """Ask for the files of one invoice that are not there and may be asked for now."""
+        have = {one.kind for one in kept.of(self.journal, invoice.entity, invoice.key)}
+        return self._ask(invoice, have, kept.waits(self.journal, invoice.entity, invoice.key))
+
+    def again(self, invoice: Document) -> Counts:
+        """The same for what was put off, given up, or turned out wrong: somebody asks for it."""
         files = kept.of(self.journal, invoice.entity, invoice.key)
-        have = {one.kind for one in files if not (at_once and one.faults)}
-        waiting = {} if at_once else kept.waits(self.journal, invoice.entity, invoice.key)
+        return self._ask(invoice, {one.kind for one in files if not one.faults}, {})
+
+    def _ask(self, invoice: Document, have: Collection[str], waiting: Mapping[str, Wait]) -> Counts:
+        counts: Counts = Counter()
         for kind in self.step.kinds:
             ask, wait = self._way(invoice.body, kind), waiting.get(kind)
             if ask is None or kind in have or not self._is_due(wait):

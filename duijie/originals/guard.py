@@ -7,6 +7,8 @@ its folder. XML is read without DTD, entities and network.
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -25,6 +27,10 @@ ZIP, PDF = b"PK\x03\x04", b"%PDF-"
 BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 OFD_ROOT = "OFD.xml"
 Kind = Literal["xml", "ofd", "pdf"]
+BROKEN = (  # what zipfile may meet in a package that was damaged, or made to harm
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(ArithmeticError, EOFError, LookupError, NotImplementedError, OSError, RuntimeError, ValueError),
+)
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 
 
@@ -67,7 +73,7 @@ def members(data: bytes) -> Mapping[str, bytes]:
             infos = [one for one in package.infolist() if not one.is_dir()]
             _check(infos)
             return {one.filename: _unpacked(package, one) for one in infos}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
+    except BROKEN as error:
         raise _broken(error) from error
 
 
@@ -104,7 +110,7 @@ def _names(data: bytes) -> list[str]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             return package.namelist()
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+    except BROKEN as error:
         raise _broken(error) from error
 
 

@@ -10,7 +10,7 @@ import imaplib
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -24,6 +24,7 @@ from duijie.originals.guard import MOST_BYTES
 from duijie.originals.received import Receiving, Taken
 
 Counts = Counter[str]
+After = Callable[[Path, Sequence[Taken]], None]
 SUFFIXES = (".xml", ".ofd", ".zip", ".pdf", ".eml")
 DONE, REFUSED = "已收", "拒收"
 MAIL_BYTES = 40 * 1024 * 1024
@@ -32,16 +33,26 @@ A_RUN = 200
 SECONDS = 30
 
 
-def receive_path(receiving: Receiving, path: Path, *, tidy: bool = False) -> list[Taken]:
-    """Take a file, or every file of a folder; `tidy` moves each away. Raises ConfigError where there is none."""
+def leave(_file: Path, _taken: Sequence[Taken]) -> None:
+    """The file stays where it is."""
+
+
+def move_away(file: Path, taken: Sequence[Taken]) -> None:
+    """The file goes to 已收 below its folder, or to 拒收 where something in it was refused."""
+    target = file.parent / (REFUSED if any(one.fate == "refused" for one in taken) else DONE)
+    target.mkdir(exist_ok=True)
+    file.replace(target / file.name)
+
+
+def receive_path(receiving: Receiving, path: Path, after: After = leave) -> list[Taken]:
+    """Take a file, or every file of a folder, doing `after` with each. Raises ConfigError where there is none."""
     if not path.exists():
         raise ConfigError(f"没有 {path}, 请检查路径", en=f"there is no {path}", where=str(path))
     found: list[Taken] = []
     for file in [path] if path.is_file() else _files(path):
         taken = _take_file(receiving, file)
         found += taken
-        if tidy:
-            _move(file, REFUSED if any(one.fate == "refused" for one in taken) else DONE)
+        after(file, taken)
     return found
 
 
@@ -90,12 +101,6 @@ def _attachments(message: EmailMessage) -> Iterator[tuple[str, bytes]]:
             yield name, data
 
 
-def _move(file: Path, where: str) -> None:
-    target = file.parent / where
-    target.mkdir(exist_ok=True)
-    file.replace(target / file.name)
-
-
 @contextmanager
 def _mailbox(connection: Connection) -> Iterator[imaplib.IMAP4]:
     """The mailbox, open. `host` imaps://… (or imap://… without TLS, on this machine only); extra.folder, else INBOX."""
@@ -135,7 +140,7 @@ def _log_in(box: imaplib.IMAP4, connection: Connection) -> None:
         ) from error
     if "ID" in box.capabilities:
         box.xatom("ID", '("name" "duijie" "version" "1")')
-    box.select(str(connection.extra.get("folder") or "INBOX"))
+    box.select(f'"{connection.extra.get("folder") or "INBOX"}"')
 
 
 def _uids(box: imaplib.IMAP4) -> list[str]:

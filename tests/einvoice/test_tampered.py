@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 
-from duijie.originals.compare import verdict
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duijie.originals.compare import between, read, verdict
 from tests.einvoice.tampered import cases, refused, untampered
+
+RIGHT = untampered()
 
 
 def test_files_as_they_were_issued_pass() -> None:
@@ -24,3 +30,32 @@ def test_each_refusal_names_the_field_and_what_to_do() -> None:
     for _, file, wanted in cases():
         for fault in verdict(file, wanted):
             assert fault.field and fault.zh
+
+
+def damaged(data: bytes, chance: Random) -> bytes:
+    """A few bytes changed, lost, put in or doubled."""
+    made = bytearray(data)
+    for _ in range(chance.choice([1, 1, 2, 5, 20])):
+        at, size = chance.randrange(len(made)), chance.randrange(1, 40)
+        match chance.randrange(4):
+            case 0:
+                made[at] = chance.randrange(256)
+            case 1:
+                del made[at : at + size]
+            case 2:
+                made[at:at] = chance.randbytes(size)
+            case _:
+                made[at:at] = made[: size * 2]
+        if not made:
+            return b""
+    return bytes(made)
+
+
+@given(st.sampled_from(RIGHT), st.randoms(use_true_random=False))
+def test_whatever_is_damaged_is_refused_or_says_the_same_and_nothing_breaks(
+    right: tuple[bytes, dict[str, object]], chance: Random
+) -> None:
+    data, wanted = right
+    changed = damaged(data, chance)
+    if not verdict(changed, wanted):
+        assert between(read(data), read(changed)) == []

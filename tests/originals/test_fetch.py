@@ -110,7 +110,7 @@ def test_a_person_asks_again_at_once_and_the_work_item_is_closed(journal: Journa
     work.run()
     assert len(items(journal)) == 1
     platform.broken.clear()
-    assert work.one(invoice, at_once=True) == {"fetched": 1}
+    assert work.again(invoice) == {"fetched": 1}
     assert items(journal) == []
     assert work.run() == {}
 
@@ -141,7 +141,7 @@ def test_a_file_of_another_invoice_is_kept_as_evidence_and_told_field_by_field(
     platform.files[faces()["plain"].number, "xml"] = face_xml(faces()["plain"])
     invoice, connection = issued(journal, faces()["plain"].number)
     assert connection == "nuonuo"
-    assert fetching(journal, platform, tmp_path / "kept").one(invoice, at_once=True) == {"fetched": 1}
+    assert fetching(journal, platform, tmp_path / "kept").again(invoice) == {"fetched": 1}
     assert items(journal) == []
 
 

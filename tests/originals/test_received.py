@@ -24,7 +24,7 @@ from duijie.journal import Journal, documents
 from duijie.journal.tables import work_item
 from duijie.originals import kept
 from duijie.originals.archive import Archive
-from duijie.originals.inbox import counted, receive_mail, receive_path
+from duijie.originals.inbox import counted, move_away, receive_mail, receive_path
 from duijie.originals.received import ENTITY, Receiving
 from sandbox.bureau_files import Face, face_ofd, face_pdf, face_xml
 from tests.einvoice.tampered import BUYER, faces
@@ -155,7 +155,7 @@ def test_a_folder_is_emptied_into_what_was_taken_and_what_was_refused(receiving:
     (folder / "big.ofd").write_bytes(b"PK\x03\x04" + bytes(10 * 1024 * 1024))
     (folder / "notes.txt").write_text("no invoice")
     assert counted(receive_path(receiving, folder)) == {"new": 2, "passed": 1, "refused": 2}
-    assert counted(receive_path(receiving, folder, tidy=True)) == {"again": 2, "passed": 1, "refused": 2}
+    assert counted(receive_path(receiving, folder, move_away)) == {"again": 2, "passed": 1, "refused": 2}
     assert sorted(path.name for path in (folder / "已收").iterdir()) == ["a.xml", "b.eml"]
     assert sorted(path.name for path in (folder / "拒收").iterdir()) == ["big.ofd", "c.xml"]
     assert [path.name for path in folder.iterdir() if path.is_file()] == ["notes.txt"]

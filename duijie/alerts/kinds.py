@@ -87,6 +87,8 @@ ITEMS = {
     "red_answer": "invoice",
     "red_form": "invoice",
     "red_void": "invoice",
+    "file": "invoice",
+    "match": "voucher",
     "vanished": "token",
     "approval": "approval",
 }

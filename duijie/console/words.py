@@ -35,6 +35,8 @@ ENTITIES = {
     "red_issue": "红字开票",
     "red_answer": "确认单答复",
     "invoice_correction": "抬头更正",
+    "purchase_invoice": "进项发票",
+    "purchase_settlement": "暂估结算",
     "party": "往来单位",
     "product": "商品",
     "stock_level": "即时库存",
@@ -96,6 +98,8 @@ KINDS = {
     "red_answer": "购方红字确认单",
     "red_form": "等待购方确认",
     "red_void": "红字确认单作废",
+    "file": "发票文件",
+    "match": "三单匹配",
     "vanished": "成批消失",
     "approval": "等待审批",
 }

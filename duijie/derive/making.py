@@ -17,6 +17,7 @@ from duijie.codec import Record
 from duijie.connect.errors import ConfigError, InvalidDocument
 from duijie.derive import parties, stock, vouchers
 from duijie.derive.invoice_making import invoice_requests
+from duijie.derive.purchases import purchase_settlements
 from duijie.derive.reversals import voucher_reversals
 from duijie.flow import Derive, withdrawn
 from duijie.invoicing.corrections import invoice_corrections
@@ -98,6 +99,7 @@ def make(journal: Journal, flow: str, step: Derive, mappings: Path) -> Counts:
         "red_issues": red_issues,
         "red_followups": red_followups,
         "invoice_corrections": invoice_corrections,
+        "purchase_settlements": purchase_settlements,
     }
     if step.make not in makers:
         raise ConfigError(

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
+revision = "0013"
 down_revision = "0012"
 
 SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")

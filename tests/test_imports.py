@@ -97,6 +97,9 @@ def test_connectors_see_the_seam_and_nothing_else(path: Path) -> None:
 def test_mapping_and_derive_are_pure(name: str) -> None:
     for path in (ROOT / "duijie" / name).rglob("*.py"):
         if path.name in (
+            "invoice_changes.py",
+            "invoice_making.py",
+            "invoice_sources.py",
             "making.py",
             "purchases.py",
             "reversals.py",

@@ -32,6 +32,7 @@ PLAIN = {"encryptType": "NONE", "encryptScope": "00"}
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 CREDIT = ("授信额度",)
 LOGIN = ("登录", "登陆", "实名认证", "实人认证", "扫码", "人脸")
+OPEN_FORM = ("未完成的红字",)
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
 
@@ -57,11 +58,9 @@ def error_of(answer: Record, where: str) -> DuijieError | None:
         return None
     said = answer.get("errorResponse") or {}
     code, text = str(said.get("code") or "unreadable"), text_of(said)
-    if any(word in text for word in CREDIT):
-        code = "credit"
-    elif any(word in text for word in LOGIN):
-        code = "login"
-    return ERRORS.error(code, text, where=where)
+    words = {"credit": CREDIT, "login": LOGIN, "open-form": OPEN_FORM}
+    told = (name for name, parts in words.items() if any(part in text for part in parts))
+    return ERRORS.error(next(told, code), text, where=where)
 
 
 def text_of(said: Record) -> str:

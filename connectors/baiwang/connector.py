@@ -1,6 +1,6 @@
 """Streams and sinks of 百望云 (SMB): requests for blue invoices, quick reds, their forms, and what has become of them.
 
-Methods: baiwang.s.outputinvoice.invoice, .query, .fastRed and baiwang.s.redconfirm.query (open.baiwang.com, 小微产品). An
+Methods: baiwang.s.outputinvoice.invoice, .query, .fastRed and baiwang.s.redconfirm.query (open.baiwang.com, 小微). An
 invoice is known by the order number that we give it. What the platform answers to a number that is taken is not
 published, so a number is looked up before it is sent again, and every refusal that may be that one is looked up too.
 """

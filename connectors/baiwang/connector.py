@@ -8,6 +8,7 @@ published, so a number is looked up before it is sent again, and every refusal t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
@@ -37,7 +38,6 @@ LIMITS = {
     "web": Limits(remark=230, buyer_name=100, number_places=13, number_characters=17),
     "leqi": Limits(remark=450, buyer_name=300, number_places=13, number_characters=17),
 }
-SET = ("lines", "remark", "name", "buyer_name")
 
 
 class Invoices:
@@ -297,9 +297,14 @@ def limits_of(connection: Connection) -> Limits:
             en=f"connection {connection.conn_id}: channel must be web or leqi",
             where=f"{connection.conn_id}.channel",
         )
-    chosen, base = {name: connection.extra.get(f"max_{name}") for name in SET}, LIMITS[channel]
-    own = {name: int(value) if value not in (None, "") else getattr(base, name) for name, value in chosen.items()}
-    return Limits(**own, number_places=base.number_places, number_characters=base.number_characters)
+    base = LIMITS[channel]
+
+    def chosen(name: str) -> int:
+        own = connection.extra.get(f"max_{name}")
+        return int(own) if own not in (None, "") else int(getattr(base, name))
+
+    texts = chosen("remark"), chosen("name"), chosen("buyer_name")
+    return replace(base, lines=chosen("lines"), remark=texts[0], name=texts[1], buyer_name=texts[2])
 
 
 def _rows(answer: Any, method: str) -> list[Record]:

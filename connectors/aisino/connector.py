@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
@@ -29,7 +30,8 @@ NORMAL, SPECIAL = "82", "81"
 KINDS = {"normal": NORMAL, "special": SPECIAL}
 TAKEN = ("1000", "1002")
 SESSION = ("1101", "1102", "3203")
-ABSENT = ("不存在", "未找到", "未查询到", "查询不到", "无此")
+GONE, OURS = "不存在|未找到|未查询到|查询不到|无此|没有", "流水号|单号|订单|发票|记录"
+ABSENT = re.compile(f"({GONE})[^，。,;；]{{0,8}}({OURS})|({OURS})[^，。,;；]{{0,8}}({GONE})")
 FILE_TYPES: dict[FileKind, str] = {"pdf": "1", "ofd": "2"}
 NUMBERS_A_PAGE = 50
 
@@ -230,7 +232,7 @@ def serial_of(number: str) -> str:
 def _is_absent(answer: Record) -> bool:
     """Whether queryResult says that it has no such number, which has no code of its own: it is told by the words."""
     text = str(answer.get("message") or "")
-    return str(answer.get("code") or "") not in (*TAKEN, *SESSION) and any(word in text for word in ABSENT)
+    return str(answer.get("code") or "") not in (*TAKEN, *SESSION) and ABSENT.search(text) is not None
 
 
 def _found(row: Record) -> Found:

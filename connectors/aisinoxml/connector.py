@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
@@ -24,7 +25,8 @@ from duijie.connect.services import Services
 ISSUE, QUERY, DELIVER = "ECXML.FPKJ.BC.E_INV", "ECXML.FPXZ.CX.E_INV", "ECXML.EMAILPHONEFPTS.TS.E.INV"
 SERIAL = 25
 STATE_ONLY, PDF_FILE = "3", "1"
-ABSENT = ("不存在", "未找到", "未查询到", "查询不到", "无此", "没有查到")
+GONE, OURS = "不存在|未找到|未查询到|查询不到|无此|没有", "流水号|单号|订单|发票|记录"
+ABSENT = re.compile(f"({GONE})[^，。,;；]{{0,8}}({OURS})|({OURS})[^，。,;；]{{0,8}}({GONE})")
 NUMBERS_A_PAGE = 50
 HEAD = (
     *("FPQQLSH", "DSPTBM", "NSRSBH", "NSRMC", "DKBZ", "KPXM", "BMB_BBH", "XHF_NSRSBH", "XHFMC", "XHF_DZ", "XHF_DH"),
@@ -83,7 +85,7 @@ class Invoices:
         error = error_of(answer.code, answer.text, QUERY)
         if isinstance(error, CredentialError):
             raise error
-        return any(word in answer.text for word in ABSENT)
+        return ABSENT.search(answer.text) is not None
 
     def serial(self, number: str) -> str:
         """FPQQLSH: the platform's code and our number, filled up with noughts."""

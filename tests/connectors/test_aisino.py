@@ -294,6 +294,14 @@ def test_a_used_up_credit_line_fails_the_request_with_its_cause(
     assert (failed["status"], failed["cause"]) == ("failed", "credit")
 
 
+def test_an_unknown_buyer_fails_and_is_not_taken_for_an_unknown_number(
+    connect: Callable[..., Aisino], sandbox: AisinoSandbox
+) -> None:
+    sandbox.bureau.settings({"unknown_buyers": [canonical.COMPANY["tax_no"]]})
+    failed = issued(connect(), canonical.request("DJ1", SELLER))
+    assert (failed["status"], failed["cause"]) == ("failed", "buyer")
+
+
 def test_the_login_is_in_while_the_credit_line_can_be_read(connect: Callable[..., Aisino]) -> None:
     connector = connect()
     assert isinstance(connector, Invoicing)

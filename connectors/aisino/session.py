@@ -92,8 +92,10 @@ class Session:
         """The code to scan: a new one where the answer brings it, else the one that is waited for."""
         if answer.get("qrcode"):
             until = datetime.fromtimestamp(self._client.now(), UTC)
-            until += timedelta(seconds=int(answer.get("expires_in") or QR_SECONDS))
-            self._code = _Code(str(answer.get("qrcode_id") or ""), PNG + str(answer["qrcode"]), until)
+            lasts, picture = str(answer.get("expires_in") or ""), str(answer["qrcode"])
+            until += timedelta(seconds=int(lasts) if lasts.isdigit() else QR_SECONDS)
+            shown = picture if picture.startswith("data:") else PNG + picture
+            self._code = _Code(str(answer.get("qrcode_id") or ""), shown, until)
         if self._code is None:
             return Login(self._drawer, "scan", WORDS[SCAN])
         return Login(self._drawer, "scan", WORDS[SCAN], self._code.picture, self._code.until)

@@ -27,6 +27,7 @@ RATE = "20/second"
 HOST = "https://openapi.baiwang.com"
 PATH = "/router/rest"
 VERSION = "6.0"
+TOKEN_SECONDS = 3600  # of a token whose answer does not say how long it lasts
 TOKEN_METHOD = "baiwang.oauth.token"  # noqa: S105  a method
 PLAIN = {"encryptType": "NONE", "encryptScope": "00"}
 JSON = {"Content-Type": "application/json; charset=utf-8"}
@@ -56,11 +57,17 @@ def error_of(answer: Record, where: str) -> DuijieError | None:
     """The error in an envelope; None for success. One that says neither leaves the outcome unknown."""
     if answer.get("success") is True:
         return None
-    said = answer.get("errorResponse") or {}
+    said = refusal(answer)
     code, text = str(said.get("code") or "unreadable"), text_of(said)
     words = {"credit": CREDIT, "login": LOGIN, "open-form": OPEN_FORM}
     told = (name for name, parts in words.items() if any(part in text for part in parts))
     return ERRORS.error(next(told, code), text, where=where)
+
+
+def refusal(answer: Record) -> Record:
+    """The errorResponse of an envelope; nothing where it is none."""
+    said = answer.get("errorResponse")
+    return said if isinstance(said, dict) else {}
 
 
 def text_of(said: Record) -> str:
@@ -157,8 +164,10 @@ class Client:
             "password": hashed(connection.require("user_password"), connection.require("user_salt"), version),
         }
         answer = self._post(parameters, codec.encode_ordered(body))
-        given = answer.get("response") or {}
-        if answer.get("success") is True and given.get("access_token"):
-            return Token(str(given["access_token"]), self._services.clock() + int(given["expires_in"]))
-        code = "no-token" if answer.get("errorResponse") else "unreadable"
-        raise ERRORS.error(code, text_of(answer.get("errorResponse") or {}), where=f"{connection.conn_id} token")
+        given = answer.get("response")
+        if answer.get("success") is True and isinstance(given, dict) and given.get("access_token"):
+            lasts = str(given.get("expires_in") or "")
+            seconds = int(lasts) if lasts.isdigit() else TOKEN_SECONDS
+            return Token(str(given["access_token"]), self._services.clock() + seconds)
+        said = refusal(answer)
+        raise ERRORS.error("no-token" if said else "unreadable", text_of(said), where=f"{connection.conn_id} token")

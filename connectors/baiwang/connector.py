@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
@@ -309,8 +309,8 @@ def limits_of(connection: Connection) -> Limits:
 
 def _rows(answer: Any, method: str) -> list[Record]:
     """The records of an answer: a list, or an object with one as `list`. Raises MalformedMessage for anything else."""
-    listed = answer.get("list") if isinstance(answer, dict) else answer
-    if listed is None and answer in (None, {}):
+    listed = answer.get("list", []) if isinstance(answer, dict) and ("list" in answer or not answer) else answer
+    if listed is None:
         return []
     if not isinstance(listed, list):
         raise MalformedMessage(
@@ -350,10 +350,24 @@ def _marks(body: Record) -> dict[str, str]:
     return made if lines else {name: text for name, text in made.items() if name != "明细"}
 
 
+def _amount(row: Record, name: str) -> Decimal:
+    """An amount of a row. Raises VendorBusy where the platform does not tell it yet."""
+    try:
+        return Decimal(str(row[name]))
+    except (KeyError, InvalidOperation) as error:
+        number = str(row.get("orderNo") or "")
+        raise VendorBusy(
+            f"百望云还没有给出 {number} 的金额 {name}, 稍后自动再查; 若持续请在平台上核对",
+            en=f"{number} is told without {name}; it will be asked for again",
+            code="baiwang:no-amount",
+            where=number,
+        ) from error
+
+
 def _found(row: Record) -> Found:
-    figures = {"gross": Decimal(row["invoiceTotalPriceTax"]), "tax": Decimal(row["invoiceTotalTax"])}
+    figures = {"gross": _amount(row, "invoiceTotalPriceTax"), "tax": _amount(row, "invoiceTotalTax")}
     number = str(row.get("digitInvoiceNo") or row.get("invoiceNo") or "")
-    return Found(str(row["serialNo"]), number, figures, row, _marks(row))
+    return Found(str(row.get("serialNo") or ""), number, figures, row, _marks(row))
 
 
 def _found_red(row: Record) -> Found:
@@ -362,9 +376,10 @@ def _found_red(row: Record) -> Found:
         blue = str(row["invoice"].get("originalDigitInvoiceNo") or row["invoice"].get("originalInvoiceNo") or "")
         return Found(made.native_id, made.native_no, made.figures, row, {"蓝票": blue} if blue else {})
     form = row["form"]
-    net, tax = Decimal(form["invoiceTotalPrice"]), Decimal(form["invoiceTotalTax"])
-    native = str(form.get("redConfirmSerialNo") or form["redConfirmNo"])
-    return Found(native, "", {"gross": net + tax, "tax": tax}, row, {"蓝票": str(form["originalInvoiceNo"])})
+    net, tax = _amount(form, "invoiceTotalPrice"), _amount(form, "invoiceTotalTax")
+    native = str(form.get("redConfirmSerialNo") or form.get("redConfirmNo") or "")
+    blue = str(form.get("originalInvoiceNo") or "")
+    return Found(native, "", {"gross": net + tax, "tax": tax}, row, {"蓝票": blue} if blue else {})
 
 
 def _taken(refused: VendorRejected, number: str) -> AlreadyThere:

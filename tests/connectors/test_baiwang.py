@@ -500,6 +500,26 @@ def test_a_pull_without_numbers_is_told_to_poll(connect: Callable[..., Baiwang])
         read(connect(), "invoice")
 
 
+@pytest.mark.parametrize("listed", [[], None, {}, {"list": []}, {"list": None}])
+def test_a_list_of_nothing_is_nothing(connect: Callable[..., Baiwang], sandbox: BaiwangSandbox, listed: object) -> None:
+    sandbox._methods = {**sandbox._methods, "baiwang.s.outputinvoice.query": lambda _body, _base: listed}
+    assert read(connect(), "invoice", "DJ1") == []
+
+
+def test_a_row_that_does_not_tell_its_amounts_yet_is_asked_for_again(
+    connect: Callable[..., Baiwang], sandbox: BaiwangSandbox
+) -> None:
+    row = {"orderNo": "DJ1", "serialNo": "1", "status": "00", "invoiceTotalTax": ""}
+    sandbox._methods = {**sandbox._methods, "baiwang.s.outputinvoice.query": lambda _body, _base: [row]}
+    with pytest.raises(VendorBusy, match="asked for again"):
+        connect().sinks["invoice_request"].find(["DJ1"])
+
+
+@pytest.mark.parametrize("said", ["busy", ["busy"], None, {}])
+def test_an_error_that_is_no_error_leaves_the_outcome_unknown(said: object) -> None:
+    assert isinstance(error_of({"success": False, "errorResponse": said}, "x"), AnswerLost)
+
+
 def test_an_answer_without_a_list_is_not_taken_for_none(
     connect: Callable[..., Baiwang], sandbox: BaiwangSandbox
 ) -> None:

@@ -7,7 +7,6 @@ Interfaces: ele.encrypt.simpleInvoiceIssue, ele.encrypt.queryResult, ele.creditL
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -208,7 +207,7 @@ class Aisino:
         answer = self._client.read(DOWNLOAD, {**kinds, "fileType": FILE_TYPES[kind]})
         try:
             content = base64.b64decode(str(answer.get("file") or ""), validate=True)
-        except binascii.Error:
+        except ValueError:
             content = b""
         if not content:
             raise VendorBusy(

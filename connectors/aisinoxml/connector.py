@@ -7,7 +7,6 @@ a number is looked up before it is sent again, and what an answer means beside 0
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -193,7 +192,7 @@ class AisinoXml:
         row = self._invoices.one(number, PDF_FILE) or {}
         try:
             content = base64.b64decode(str(row.get("PDF_FILE") or ""), validate=True)
-        except binascii.Error:
+        except ValueError:
             content = b""
         if not content:
             raise VendorBusy(

@@ -7,7 +7,6 @@ bytes is that of the library `cryptography`. Answers are read without entities, 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
@@ -153,7 +152,7 @@ def _message(text: str) -> str:
     """returnMessage, which is Base64; one that is not is taken as it stands."""
     try:
         return base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return text
 
 

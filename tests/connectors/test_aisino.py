@@ -160,6 +160,12 @@ def test_what_is_no_datagram_of_ours_is_unreadable(datagram: str) -> None:
         unseal(datagram, KEY)
 
 
+@pytest.mark.parametrize("token", ["", "非 ASCII", "YWJj", base64.b64encode("税号20231014180655x".encode()).decode()])
+def test_a_token_that_names_no_second_is_unreadable(token: str) -> None:
+    with pytest.raises(Unreadable):
+        stamp_of(token)
+
+
 def test_a_zipped_answer_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.aisino.envelope.UNZIPPED", 1000)
     with pytest.raises(Unreadable, match="datagram"):

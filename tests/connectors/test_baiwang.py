@@ -520,9 +520,18 @@ def test_an_error_that_is_no_error_leaves_the_outcome_unknown(said: object) -> N
     assert isinstance(error_of({"success": False, "errorResponse": said}, "x"), AnswerLost)
 
 
+def test_lines_that_are_not_told_whole_are_no_mark(connect: Callable[..., Baiwang], sandbox: BaiwangSandbox) -> None:
+    row = {"orderNo": "DJ1", "invoiceTotalPriceTax": "1.13", "invoiceTotalTax": "0.13", "buyerName": "张伟"}
+    half = {**row, "invoiceDetailList": [{"goodsName": "面条", "goodsTotalPrice": None}]}
+    sandbox._methods = {**sandbox._methods, "baiwang.s.outputinvoice.query": lambda _body, _base: [half]}
+    found = connect().sinks["invoice_request"].find(["DJ1"])
+    assert found["DJ1"].marks == {"购方": "张伟", "购方税号": ""}
+
+
+@pytest.mark.parametrize("told", ["系统升级", ["系统升级"], {"rows": []}, {"list": "系统升级"}])
 def test_an_answer_without_a_list_is_not_taken_for_none(
-    connect: Callable[..., Baiwang], sandbox: BaiwangSandbox
+    connect: Callable[..., Baiwang], sandbox: BaiwangSandbox, told: object
 ) -> None:
-    sandbox._methods = {**sandbox._methods, "baiwang.s.outputinvoice.query": lambda _body, _base: "系统升级"}
+    sandbox._methods = {**sandbox._methods, "baiwang.s.outputinvoice.query": lambda _body, _base: told}
     with pytest.raises(MalformedMessage, match="without a list"):
         read(connect(), "invoice", "DJ1")

@@ -83,7 +83,7 @@ class Invoices:
 
 
 class _Writing:
-    """simpleInvoiceIssue, blue and red. A payload is the body of the call without the drawer.
+    """simpleInvoiceIssue, blue and red. A payload is the body of the call without the drawer, and `requestNo`: ours.
 
     No figures: the platform computes the tax of the gross amounts it is given, and tells none while it is issuing.
     """
@@ -98,8 +98,8 @@ class _Writing:
         self._invoicer = invoicer
 
     def key_of(self, payload: Record) -> str:
-        """Our number, as far as the platform takes it."""
-        return str(payload["fpqqlsh"])
+        """Our number."""
+        return str(payload["requestNo"])
 
     def figures_of(self, payload: Record) -> Figures:
         """None."""
@@ -122,11 +122,12 @@ class _Writing:
         return side_by_side(lambda payload: self._client.retrier.outcome(partial(self._issue, payload)), payloads)
 
     def _issue(self, payload: Record) -> Done:
-        answer = self._client.call(ISSUE, {**payload, "invoicer": payload.get("invoicer") or self._invoicer})
+        body = {name: value for name, value in payload.items() if name != "requestNo"}
+        answer = self._client.call(ISSUE, {**body, "invoicer": payload.get("invoicer") or self._invoicer})
         code = str(answer.get("code") or "")
         if code not in TAKEN:
             raise error_of(code, str(answer.get("message") or ""), ISSUE)
-        return Done(self.key_of(payload), "", answer)
+        return Done(str(payload["fpqqlsh"]), "", answer)
 
 
 class RequestSink(_Writing):

@@ -54,12 +54,15 @@ def hashed(password: str, salt: str, version: str) -> str:
 
 
 def error_of(answer: Record, where: str) -> DuijieError | None:
-    """The error in an envelope; None for success. One that says neither leaves the outcome unknown."""
+    """The error in an envelope; None for success. One that says neither leaves the outcome unknown.
+
+    A code that is not in the table is told by the words, where these are the tax bureau's.
+    """
     if answer.get("success") is True:
         return None
     said = refusal(answer)
     code, text = str(said.get("code") or "unreadable"), text_of(said)
-    words = {"credit": CREDIT, "login": LOGIN, "open-form": OPEN_FORM}
+    words = {"credit": CREDIT, "login": LOGIN, "open-form": OPEN_FORM} if ERRORS.resolve(code) is ERRORS.default else {}
     told = (name for name, parts in words.items() if any(part in text for part in parts))
     return ERRORS.error(next(told, code), text, where=where)
 

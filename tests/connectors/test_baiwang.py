@@ -21,6 +21,7 @@ from duijie.connect.errors import (
     CreditExhausted,
     LoginNeeded,
     MalformedMessage,
+    TokenExpired,
     VendorBusy,
 )
 from duijie.connect.invoicing import Copy, Invoicing
@@ -258,6 +259,11 @@ def test_an_answer_that_says_neither_leaves_the_outcome_unknown() -> None:
 )
 def test_words_of_credit_and_login_halt_instead_of_refusing(text: str, kind: type[Exception]) -> None:
     assert isinstance(error_of({"success": False, "errorResponse": {"code": 90009, "message": text}}, "x"), kind)
+
+
+def test_the_words_of_a_code_that_is_known_do_not_count() -> None:
+    said = {"code": 100002, "message": "token 已过期, 请重新登录"}
+    assert isinstance(error_of({"success": False, "errorResponse": said}, "x"), TokenExpired)
 
 
 @pytest.mark.parametrize(

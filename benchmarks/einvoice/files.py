@@ -52,7 +52,7 @@ def wanted(one: Face) -> Record:
 
 
 def round_of(work: list[tuple[bytes, Record]]) -> tuple[float, float]:
-    """Microseconds a file, by the wall and of this process alone. Raises AssertionError where a file is not found right."""
+    """Microseconds a file, by the wall and of this process. Raises AssertionError where a right file is refused."""
     started, busy = time.perf_counter(), time.process_time()
     wrong = sum(bool(verdict(file, expected)) for file, expected in work)
     spent = time.perf_counter() - started, time.process_time() - busy

@@ -62,7 +62,7 @@ def _store(
     check(RULE, made)
     journal, key = making.journal, made["key"]
     with journal.writing() as tx:
-        documents.put(tx, journal, RULE, made, (None, "rules/purchase_invoice"))
+        documents.put(tx, journal, RULE, made, (None, f"rules/{RULE}"))
         documents.mark_derived(tx, RULE, [invoice], key)
         documents.connect(tx, journal, RULE, invoice, (RULE, key, documents.fen(made["gross"])))
         for number, at in sorted({(one["receipt_no"], one["line_no"]) for one in _taken(made)}):

@@ -5,6 +5,7 @@ Faults are ordered over `POST /_admin/faults` with a JSON list of rules::
     {"kind": "lose_answer", "match": "sal_order", "rate": 0.05, "seed": 7}     work is done, the answer is cut off
     {"kind": "status", "match": "", "rate": 0.02, "status": 429, "headers": {"Retry-After": "1"}}
     {"kind": "delay", "match": "", "count": 3, "seconds": 0.2}
+    {"kind": "late_answer", "match": "", "count": 1, "seconds": 3}    work is done at once, the answer comes later
     {"kind": "expire_tokens", "match": "", "count": 1}
     {"kind": "malformed", "match": "", "count": 1}      work is done, the answer is a page of HTML
     {"kind": "late_status", "match": "", "count": 1, "status": 502}    work is done, the answer is that status
@@ -143,6 +144,8 @@ class Sandbox(ABC):
         response = await handler(request)
         if late := next((fault for fault in due if fault.kind == "late_status"), None):
             return Response(b"", late.status, headers=late.headers)
+        for slow in (fault for fault in due if fault.kind == "late_answer"):
+            await asyncio.sleep(slow.seconds)
         if "malformed" in kinds:
             return HTMLResponse(MAINTENANCE)
         return _cut_off() if "lose_answer" in kinds else response

@@ -27,6 +27,8 @@ from sandbox.tryton import TrytonServer
 
 NAMES = ("taobao", "xingchen", "k3cloud", "fxiaoke", "nuonuo", "robot")  # the systems of the day
 LOST: dict[str, Any] = {"kind": "lose_answer", "rate": 0.05, "writes": True}
+LATE: dict[str, Any] = {"kind": "late_answer", "match": "callBackUrl", "count": 2, "seconds": 4.0}
+CREDIT, RAISED = "3000.00", "10000000.00"  # 授信额度: what the day begins with, and what the bureau grants on request
 LIMITED: dict[str, Any] = {"kind": "status", "status": 429, "rate": 0.002, "headers": {"Retry-After": "1"}}
 
 
@@ -36,6 +38,8 @@ def faults(name: str, seed: int) -> list[Fault]:
     ordered = [Fault(**LOST, seed=seed), Fault(**LIMITED, seed=seed + 1)]
     if name in expiry:
         ordered.append(Fault("expire_tokens", match=expiry[name], count=1))
+    if name == "nuonuo":
+        ordered.append(Fault(**LATE))
     return ordered
 
 
@@ -153,9 +157,18 @@ class World:
                 "permanent_code": kept["fxiaoke_code"],
                 "open_user_id": "FSUID_demo",
             },
-            "nuonuo": {"app_key": "AK-demo", "app_secret": kept["nuonuo"], "issue_seconds": 2},
+            "nuonuo": {"app_key": "AK-demo", "app_secret": kept["nuonuo"], "issue_seconds": 2, **self._credit()},
         }
         return accounts.get(name, {})
+
+    def _credit(self) -> dict[str, str]:
+        """The credit line that the day begins with; one that was raised stays."""
+        return {} if self.sandboxes["nuonuo"].store.all("bureau_blue") else {"credit_line": CREDIT}
+
+    def acts(self) -> dict[str, Any]:
+        """What people outside can be asked for in the course of the day: an address and what to post there."""
+        url = f"http://127.0.0.1:{self.ports['nuonuo']}/_admin/seed"
+        return {"raise_credit": {"url": url, "body": {"credit_line": RAISED}}}
 
     async def serve(self, ready: Path) -> None:
         """Serve until told to stop; `ready` is written when every sandbox answers."""
@@ -163,7 +176,7 @@ class World:
         serving = [asyncio.create_task(_serve(one)) for one in servers]
         while not all(one.started for one in servers):
             await asyncio.sleep(0.02)
-        told = {"connections": self.connections(), "alerts": self.alerts(), "codes": self.codes()}
+        told = {"connections": self.connections(), "alerts": self.alerts(), "codes": self.codes(), "acts": self.acts()}
         ready.touch(mode=0o600)
         draft = ready.with_suffix(".draft")
         draft.touch(mode=0o600)

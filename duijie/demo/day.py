@@ -19,6 +19,7 @@ from typing import Any
 from duijie import codec
 from duijie.cli.output import console
 from duijie.connect.errors import ConfigError
+from duijie.demo import clerk
 from duijie.demo.show import print_report
 from duijie.flow import load_flows
 from duijie.journal import Journal, codes
@@ -27,10 +28,11 @@ from duijie.report import Mark, build
 from duijie.runtime import AirflowStandalone, ProcessGroup, free_port
 
 ROOT = Path(__file__).parent.parent.parent
-STAGES = (
-    ("orders",),
-    ("stock", "vouchers", "crm", "invoices"),
+MORNING = (("orders",), ("stock", "vouchers", "crm", "invoices"))
+AFTERNOON = (
     ("red_invoices",),
+    ("vouchers", "invoices"),
+    ("invoice_files",),
     ("reconcile",),
     ("watchdog",),
     ("alerts",),
@@ -49,20 +51,22 @@ def run_demo(home: Path, *, once: bool, fresh: bool) -> int:
     environ = _environment(home)
     world = ProcessGroup(home / "world", environ)
     airflow = AirflowStandalone(home / "airflow", ROOT / "dags", _tasks_environment(home, environ))
+    pushes = ProcessGroup(home / "ingress", environ)
     try:
         with ThreadPoolExecutor(1) as starter:
             healthy = starter.submit(_start_airflow, airflow)
             ready = _start_world(world, home)
-            _hand_over(home, ready)
+            _hand_over(home, ready, _start_ingress(pushes))
             _keep_codes(Journal.open(), ready)
             healthy.result()
-        report = _run_day(home, airflow, began)
+        report = _run_day(home, airflow, began, ready)
         print_report(report)
         if not once:
             _serve_console(home, environ)
         return 0 if _went_well(report) else 1
     finally:
         airflow.stop()
+        pushes.stop()
         world.stop()
 
 
@@ -111,8 +115,16 @@ def _start_world(world: ProcessGroup, home: Path) -> dict[str, Any]:
     return dict(codec.decode(ready.read_bytes()))
 
 
-def _hand_over(home: Path, ready: Mapping[str, Any]) -> None:
+def _start_ingress(pushes: ProcessGroup) -> str:
+    """Receive what platforms push; where they reach us."""
+    port = free_port()
+    pushes.start("ingress", [sys.executable, "-m", "duijie.cli.main", "ingress", "serve", "--port", str(port)])
+    return f"http://127.0.0.1:{port}"
+
+
+def _hand_over(home: Path, ready: dict[str, Any], push_url: str) -> None:
     """Keep connections and alert channel where only their owner can read them."""
+    ready["connections"]["nuonuo"]["extra"]["push_url"] = push_url
     for name, content in (
         ("connections.json", codec.encode(ready["connections"])),
         ("alert_urls", ready["alerts"].encode()),
@@ -132,19 +144,24 @@ def _start_airflow(airflow: AirflowStandalone) -> None:
     airflow.wait_healthy(progress=lambda text: console.print(f"  Airflow: {text}"))
 
 
-def _run_day(home: Path, airflow: AirflowStandalone, began: float) -> dict[str, Any]:
+def _run_day(home: Path, airflow: AirflowStandalone, began: float, ready: Mapping[str, Any]) -> dict[str, Any]:
     flows = load_flows(ROOT / "dags" / "flows")
     journal = Journal.open()
     mark = Mark.now(journal)
     airflow.wait_dags(*flows)
-    states: dict[str, str] = {}
-    for stage in STAGES:
-        states |= _run_stage(airflow, stage, {name: flows[name].title for name in stage})
+    titles = {name: flow.title for name, flow in flows.items()}
+    states: list[str] = []
+    for stage in MORNING:
+        states += _run_stage(airflow, stage, titles)
+    if clerk.raise_credit(journal, ready["acts"]):
+        states += _run_stage(airflow, ("invoices",), titles)
+    clerk.correct_a_title(journal, ROOT)
+    for stage in AFTERNOON:
+        states += _run_stage(airflow, stage, titles)
     report = build(journal, flows, mark)
     report["airflow"] = {
         "dag_runs": len(states),
-        "failed": sum(state != "success" for state in states.values()),
-        "states": states,
+        "failed": sum(state != "success" for state in states),
         "memory_mb": airflow.memory() // 2**20,
     }
     report = {"seconds": round(time.monotonic() - began, 1), **report}
@@ -152,16 +169,16 @@ def _run_day(home: Path, airflow: AirflowStandalone, began: float) -> dict[str, 
     return report
 
 
-def _run_stage(airflow: AirflowStandalone, names: tuple[str, ...], titles: Mapping[str, str]) -> dict[str, str]:
+def _run_stage(airflow: AirflowStandalone, names: tuple[str, ...], titles: Mapping[str, str]) -> list[str]:
     rest = airflow.rest
     stamp = f"day-{int(time.time() * 1000)}"
     for name in names:
         rest.trigger(name, stamp)
-    states: dict[str, str] = {}
+    states: list[str] = []
     for name in names:
         started = time.monotonic()
-        states[name] = rest.wait(name, stamp, FLOW_SECONDS)
-        mark = "[green]✓[/green]" if states[name] == "success" else "[red]✗[/red]"
+        states.append(rest.wait(name, stamp, FLOW_SECONDS))
+        mark = "[green]✓[/green]" if states[-1] == "success" else "[red]✗[/red]"
         console.print(f"  {mark} {titles[name]} ({time.monotonic() - started:.1f} 秒)")
     return states
 

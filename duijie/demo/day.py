@@ -28,8 +28,9 @@ from duijie.report import Mark, build
 from duijie.runtime import AirflowStandalone, ProcessGroup, free_port
 
 ROOT = Path(__file__).parent.parent.parent
-MORNING = (("orders",), ("stock", "vouchers", "crm", "invoices"))
-AFTERNOON = (
+Stages = tuple[tuple[str, ...], ...]
+MORNING: Stages = (("orders",), ("stock", "vouchers", "crm", "invoices"))
+AFTERNOON: Stages = (
     ("red_invoices",),
     ("vouchers", "invoices"),
     ("invoice_files",),

@@ -1,8 +1,8 @@
 """The invoice clerk's part of the demo's day: what no flow may decide by itself.
 
 The day begins with a credit line (授信额度) that its invoices exhaust: the queue halts after one attempt, finance has
-it raised, the clerk lets the queue go on. Later a buyer says that the title was wrong: the invoice is reversed as a whole
-and issued anew under a new number.
+it raised, the clerk lets the queue go on. Later a buyer says that the title was wrong: the invoice is reversed as a
+whole and issued anew under a new number.
 """
 
 from __future__ import annotations

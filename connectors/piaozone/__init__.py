@@ -1,4 +1,4 @@
-"""金蝶发票云 旗舰版: blue 数电票 and their reversal through the open interface of a tenant (open-ultimate.piaozone.com).
+"""金蝶发票云 旗舰版: blue 数电票 and their reversal through a tenant's open interface (open-ultimate.piaozone.com).
 
 One connection is one third-party application of one tenant, for one seller (tax number, name) and one drawer (开票人).
 """
@@ -26,7 +26,9 @@ SPEC = Spec(
         Setting("tax_no", "销方税号"),
         Setting("seller_name", "销方名称"),
         Setting("drawer", "开票人", help="与电子税务局一致的开票员姓名"),
-        Setting("encryption", "报文加密", required=False, default="base64", help="base64 (不加密) 或 aes, 按发票云的设置"),
+        Setting(
+            "encryption", "报文加密", required=False, default="base64", help="base64 (不加密) 或 aes, 按发票云设置"
+        ),
         Setting("aes_password", "AES 密码", secret=True, required=False, help="encryption 为 aes 时必填"),
         Setting("file_hosts", "文件下载域名", required=False, help="除租户地址外允许下载版式文件的域名, 逗号分隔"),
         Setting("rate", "调用频率", required=False, default=RATE, help="发票云未公布统一限额, 按平台答复填写"),

@@ -1,7 +1,7 @@
 """Streams and sinks of 金蝶发票云 旗舰版: blue 数电票 asked for, reversed, and what has become of both.
 
-Interfaces: ALLE.INVOICE.OPEN, ALLE.INVOICE.RED, ALLE.INVOICE.QUERY ("直接开票接口", open-ultimate.piaozone.com). A call that
-is taken has issued nothing yet: the query tells. Both ways of writing carry our own serialNo, which is taken once.
+Interfaces: ALLE.INVOICE.OPEN, ALLE.INVOICE.RED, ALLE.INVOICE.QUERY ("直接开票接口", open-ultimate.piaozone.com). A call
+that is taken has issued nothing yet: the query tells. Both ways of writing carry our own serialNo, which is taken once.
 """
 
 from __future__ import annotations
@@ -186,13 +186,13 @@ class Piaozone:
 
     def fetch(self, invoice: Record, kind: FileKind) -> bytes:
         """The file at the address that the query gave; XML may come in a ZIP. Raises errors of the tree."""
-        url = invoice.get("files", {}).get(kind)
+        url, number = invoice.get("files", {}).get(kind), str(invoice.get("request_no", ""))
         if not url:
             raise VendorRejected(
-                f"发票云尚未给出发票 {invoice.get('number') or invoice.get('request_no')} 的 {kind.upper()} 文件, 稍后再取",
-                en=f"no {kind} file yet of {invoice.get('request_no')}; fetch it later",
+                f"发票云尚未给出申请 {number} 的 {kind.upper()} 文件, 稍后再取",
+                en=f"no {kind} file yet of {number}; fetch it later",
                 code="piaozone:no-file",
-                where=str(invoice.get("request_no", "")),
+                where=number,
             )
         return self._client.file(str(url))
 

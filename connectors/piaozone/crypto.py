@@ -1,6 +1,6 @@
 """How 金蝶发票云 wraps what a call carries: Base64 alone, or AES under a key that a password yields.
 
-旗舰版 ("加解密", open-ultimate.piaozone.com): AES-128-GCM with a 12-byte IV before and a 16-byte tag behind the text. The
+旗舰版 ("加解密", open-ultimate.piaozone.com): AES-128-GCM, a 12-byte IV before and a 16-byte tag behind the text. The
 key is what Java's SHA1PRNG gives first when it is seeded with the password: half of the SHA-1 of its SHA-1. 标准版
 ("对接约定", open-standard.piaozone.com): AES-128-ECB with PKCS#7 padding under a key of 16 characters.
 """

@@ -1,9 +1,9 @@
 """The callback of 金蝶发票云: believed in nothing but "ask again".
 
-Source: "2.1.02 数电票回调" (open-ultimate.piaozone.com): interfaceCode, returnCode, returnMsg and `data`, wrapped as every
-call is, to the address that 发票云 keeps for the business system. It is not signed, so only the serial number is taken
-and the invoice is read with a query. The address carries a token made of the app secret: who does not know it cannot
-even make us ask.
+Source: "2.1.02 数电票回调" (open-ultimate.piaozone.com): interfaceCode, returnCode, returnMsg and `data`, wrapped as
+every call is, to the address that 发票云 keeps for the business system. It is not signed, so only the serial number is
+taken and the invoice is read with a query. The address carries a token made of the app secret: who does not know it
+cannot even make us ask.
 """
 
 from __future__ import annotations
@@ -57,6 +57,6 @@ class Callback:
             data = said["data"]
             data = codec.decode(unwrap(data, self._password)) if isinstance(data, str) else data
             number = str(data["serialNo"])
-        except (ValueError, KeyError, TypeError, msgspec.DecodeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError, msgspec.DecodeError) as error:
             raise MalformedMessage("回调无法读懂", en="the callback cannot be read") from error
         return Push((Pushed(stream, number),))

@@ -1,8 +1,8 @@
 """The gateways of 高灯 as one function: sign, send, read the envelope; amounts in the unit of the application.
 
-Source: "签名方法" and the interfaces behind it (docs.gc365.com), the vendor's published clients. Those differ in the unit
-of amounts: whole 分 with a rate of thousandths, or yuan with a rate as a fraction. A wrong unit would issue a hundred
-times the amount, so a connection must say which one it is.
+Source: "签名方法" and the interfaces behind it (docs.gc365.com), the vendor's published clients. Those differ in the
+unit of amounts: whole 分 with a rate of thousandths, or yuan with a rate as a fraction. A wrong unit would issue a
+hundred times the amount, so a connection must say which one it is.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Client:
     def call(self, interface: str, data: Record) -> Any:
         """One call, sent once: the `data` of the answer. Raises errors of the tree."""
         body = codec.encode_ordered(data)
-        place, headers = self._signed_new(interface, body) if self._is_new else self._signed_old(interface, data)
+        place, headers = self._signed_new(interface, body) if self.is_new else self._signed_old(interface, data)
         sent = self._http.send("POST", f"{self._connection.base_url}{place}", body=body, headers={**JSON, **headers})
         answer = read_json(sent)
         told = dict(answer) if isinstance(answer, dict) else {}

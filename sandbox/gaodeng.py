@@ -120,7 +120,7 @@ class GaodengSandbox(Sandbox):
         base = str(request.base_url).rstrip("/")
         try:
             check()
-            data = await asyncio.to_thread(self._carry_out, request.path_params["interface"], _read(body), base)
+            data = self._carry_out(request.path_params["interface"], _read(body), base)
         except Refused as refused:
             return json_response({"code": refused.code, "message": str(refused), "data": None})
         return json_response({"code": 0, "message": "success", "data": data})

@@ -139,7 +139,7 @@ class PiaozoneSandbox(Sandbox):
         if held is None or held["until"] < self.now().timestamp():
             return _answer("401", "access_token 无效或已过期")
         try:
-            data = await asyncio.to_thread(self._carry_out, given, f"{str(request.base_url).rstrip('/')}/files")
+            data = self._carry_out(given, f"{str(request.base_url).rstrip('/')}/files")
         except Refused as refused:
             return _answer(refused.code, str(refused))
         return _answer("0", "操作成功", data)

@@ -141,11 +141,11 @@ class RedForms:
             yield Page([row for row in side_by_side(self._office.form, window.keys) if row])
             return
         days = {"lrrqq": _day(window.since), "lrrqz": _day(window.until)}
-        number, rows = 1, [{}]
-        while rows:
+        number, more = 1, True
+        while more:
             rows = self._office.forms(**days, pageNumber=number, pageSize=ROWS_A_PAGE)
             yield Page(rows)
-            number, rows = number + 1, rows if len(rows) == ROWS_A_PAGE else []
+            number, more = number + 1, len(rows) == ROWS_A_PAGE
 
 
 def _cents(form: Record) -> tuple[str, str]:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from duijie.connect.errors import ConfigError
+
 TABLES = """
 CREATE TABLE IF NOT EXISTS pool (first TEXT PRIMARY KEY, last TEXT NOT NULL, next TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS invoice (serial TEXT PRIMARY KEY, number TEXT NOT NULL UNIQUE, digest TEXT NOT NULL,
@@ -49,15 +51,23 @@ class Begun:
 
 
 class Register:
-    """The book of one connection."""
+    """The book of one connection. Raises ConfigError where its file cannot be used."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self._writing() as db:
-            for statement in TABLES.split(";\n"):
-                db.execute(statement)
-        path.chmod(0o600)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)
+            with self._writing() as db:
+                for statement in TABLES.split(";\n"):
+                    db.execute(statement)
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(
+                f"登记簿 {path} 打不开: {error}; 请核对路径与权限, 它记录着每个发票号码的去向",
+                en=f"the register {path} cannot be opened: {error}",
+                code="LEQI-REGISTER",
+                where=str(path),
+            ) from error
 
     def of(self, serial: str) -> Numbered | None:
         """What a request was given."""

@@ -185,8 +185,8 @@ class RedSink:
                 code="leqi:blue",
                 where=number,
             )
-        amounts = (f"{Decimal(payload[name]):.2f}" for name in ("net", "tax"))
-        begun = office.register.begin(Begun(key, number, *amounts, uuid=""))
+        net, tax = (f"{Decimal(payload[name]):.2f}" for name in ("net", "tax"))
+        begun = office.register.begin(Begun(key, number, net, tax, ""))
         if begun.uuid:
             raise AlreadyThere(f"申请 {key} 已有红字确认单, 先查询核对", en=f"{key} has a form already", where=key)
         told = office.client.call("QDHZQRDSQ", office.builder.form(payload, codec.decode(blue.body)))

@@ -537,3 +537,13 @@ def test_the_register_survives_a_failing_build_and_keeps_what_was_begun(tmp_path
     register.claim("K", "uuid")
     assert register.begin(begun).uuid == "uuid"
     assert register.claimed("B") == {"uuid"}
+
+
+def test_a_register_that_cannot_be_used_is_told_before_anything_is_sent(
+    connect: Callable[..., Leqi], tmp_path: Path
+) -> None:
+    (tmp_path / "letter.txt").write_text("this is a letter and no register, " * 20)
+    for path in (tmp_path / "letter.txt", tmp_path / "letter.txt/register.db"):
+        with pytest.raises(ConfigError, match="register"):
+            connect(extra={"register": str(path)})
+    assert (tmp_path / "letter.txt").read_text().startswith("this is a letter")

@@ -22,7 +22,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -56,6 +56,22 @@ DEFAULTS: dict[str, Any] = {
 def sandbox_signature(path: str, body: bytes, secret: str) -> str:
     """What this sandbox takes for a signature, and nobody else."""
     return MARK + hmac.new(secret.encode(), path.encode() + b"\n" + body, hashlib.sha256).hexdigest()
+
+
+class Call(Protocol):
+    """What a signer is given."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def secret(self) -> str: ...
+
+
+def sign(call: Call) -> str:
+    """The signer for this sandbox, installed as `sandbox`; the real platform refuses what it makes."""
+    return sandbox_signature(call.path, call.body, call.secret)
 
 
 class LeqiSandbox(Sandbox):

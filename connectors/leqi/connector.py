@@ -15,7 +15,7 @@ from connectors.leqi.building import Builder
 from connectors.leqi.client import Client, error_of
 from connectors.leqi.reads import Invoices, Office, RedForms, RedInvoices
 from connectors.leqi.register import Register
-from connectors.leqi.signer import Signer, find_signer
+from connectors.leqi.signer import find_signer
 from connectors.leqi.sinks import AnswerSink, IssueSink, RedSink, RequestSink
 from duijie.codec import Record
 from duijie.connect.connection import Connection
@@ -34,9 +34,9 @@ class Leqi:
 
     ability = Ability(LIMITS, issues_reds=False, partial_reds=True, answers_forms=True)
 
-    def __init__(self, connection: Connection, services: Services, signer: Signer | None = None) -> None:
+    def __init__(self, connection: Connection, services: Services) -> None:
         self._connection = connection
-        self._client = Client(connection, services, signer or find_signer(connection))
+        self._client = Client(connection, services, find_signer(connection))
         where = connection.extra.get("register") or home() / "leqi" / f"{connection.conn_id}.db"
         self._builder = Builder(connection)
         self._office = Office(self._client, self._builder, Register(Path(str(where))))

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError
@@ -39,13 +39,26 @@ Signer = Callable[[Unsigned], str]
 
 
 def find_signer(connection: Connection) -> Signer:
-    """The signer that a connection names; one that refuses every call where it names none that is installed."""
+    """The signer that a connection names; one that refuses every call where it names none that is installed.
+
+    Raises ConfigError for one that cannot be loaded.
+    """
     name = str(connection.extra.get("signer") or "")
     found = [one for one in entry_points(group=GROUP) if one.name == name]
-    if found:
-        loaded: Signer = found[0].load()
-        return loaded
-    return _refusing(connection.conn_id, name)
+    return _loaded(found[0], connection.conn_id) if found else _refusing(connection.conn_id, name)
+
+
+def _loaded(entry: EntryPoint, conn_id: str) -> Signer:
+    try:
+        signer: Signer = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"连接 {conn_id} 的签名插件 {entry.name} 无法加载: {error}; 请重新安装该插件",
+            en=f"the signer {entry.name} of {conn_id} cannot be loaded: {error}",
+            code="LEQI-SIGNER",
+            where=f"{conn_id}.signer",
+        ) from error
+    return signer
 
 
 def _refusing(conn_id: str, name: str) -> Signer:

@@ -36,7 +36,7 @@ from duijie.mapping import StaticLookup, load_mapping
 from duijie.schemas import check
 from sandbox.bureau import RedForm
 from sandbox.kit import Fault
-from sandbox.leqi import MARK, LeqiSandbox, sandbox_signature
+from sandbox.leqi import MARK, LeqiSandbox
 from sandbox.serve import Running
 from sandbox.store import Store
 
@@ -63,6 +63,7 @@ EXTRA = {
     "mac": "00-00-00-00-00-00",
     "line_code": "00",
     "rate": "10000/second",
+    "signer": "sandbox",
 }
 
 
@@ -101,10 +102,6 @@ def sandbox(server: LeqiSandbox) -> LeqiSandbox:
     return server
 
 
-def sign(call: Unsigned) -> str:
-    return sandbox_signature(call.path, call.body, call.secret)
-
-
 def connection(url: str, **changes: Any) -> Connection:
     fields = {"host": url, "login": "PT-demo", "password": KEY, **changes}
     return Connection("lq", "leqi", extra=EXTRA | fields.pop("extra", {}), **fields)
@@ -117,7 +114,7 @@ def connect(sandbox: LeqiSandbox, tmp_path: Path) -> Callable[..., Leqi]:
     def open_it(**changes: Any) -> Leqi:
         services = Services(TokenStore(tmp_path / "tokens"), incidents.append, clock=CLOCK.seconds)
         extra = {"register": str(tmp_path / "register.db"), **changes.pop("extra", {})}
-        return Leqi(connection(sandbox.url, extra=extra, **changes), services, sign)
+        return CONNECTOR.open(connection(sandbox.url, extra=extra, **changes), services)
 
     return open_it
 
@@ -224,8 +221,11 @@ def test_without_a_signer_every_call_is_refused_and_nothing_leaves(
 
 
 def test_an_installed_signer_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = EntryPoint("ours", f"{__name__}:sign", signer.GROUP)
-    monkeypatch.setattr(signer, "entry_points", lambda group: [ours] if group == signer.GROUP else [])
+    ours = EntryPoint("ours", "sandbox.leqi:sign", signer.GROUP)
+    broken = EntryPoint("broken", "sandbox.leqi:no_such_function", signer.GROUP)
+    monkeypatch.setattr(signer, "entry_points", lambda group: [ours, broken] if group == signer.GROUP else [])
+    with pytest.raises(ConfigError, match="broken"):
+        find_signer(connection("http://x", extra={"signer": "broken"}))
     call = Unsigned("/p", {}, b"body", 1, "secret")
     assert find_signer(connection("http://x", extra={"signer": "ours"}))(call).startswith(MARK)
     with pytest.raises(ConfigError):

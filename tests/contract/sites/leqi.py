@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,15 +12,13 @@ from functools import wraps
 from typing import Any
 
 from connectors.leqi import CONNECTOR, sm4
-from connectors.leqi.connector import Leqi
-from connectors.leqi.signer import Unsigned
 from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.protocol import Connector, Plugin, Window
 from duijie.connect.services import Services
 from duijie.contract import SinkCase, Site, StreamCase
 from duijie.mapping import StaticLookup, load_mapping
-from sandbox.leqi import LeqiSandbox, sandbox_signature
+from sandbox.leqi import LeqiSandbox
 from tests.contract.served import CHINA_DAY, MAPPINGS, filled, lately, served
 
 REQUEST, RED = (load_mapping(MAPPINGS / f"leqi/{name}.out.yaml") for name in ("invoice_request", "red_request"))
@@ -29,18 +28,13 @@ KEY = "0123456789abcdeffedcba9876543210"
 ISSUED, REVERSED = 12, 5
 
 
-def sign(call: Unsigned) -> str:
-    """The sandbox's own signature: nothing of the real one is known."""
-    return sandbox_signature(call.path, call.body, call.secret)
-
-
-def signed(plugin: Plugin) -> Plugin:
-    """The same with the sandbox's signature, and a register that is as new as the tokens."""
+def with_own_register(plugin: Plugin) -> Plugin:
+    """The same with a register that is as new as the tokens."""
 
     @wraps(plugin.open)
     def opened(connection: Connection, services: Services) -> Any:
         own = {**connection.extra, "register": f"{services.tokens._folder}/leqi.db"}
-        return Leqi(replace(connection, extra=own), services, sign)
+        return plugin.open(replace(connection, extra=own), services)
 
     return replace(plugin, open=opened)
 
@@ -132,10 +126,11 @@ def leqi(url: str) -> Site:
         "ip": "127.0.0.1",
         "mac": "00-00-00-00-00-00",
         "line_code": "00",
+        "register": f"{tempfile.mkdtemp(prefix='duijie-leqi-')}/register.db",
         "rate": "10000/second",
     }
     return Site(
-        signed(CONNECTOR),
+        with_own_register(CONNECTOR),
         url,
         "PT-demo",
         KEY,

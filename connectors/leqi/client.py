@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import requests
 
 from connectors.leqi import sm4
 from connectors.leqi.signer import Signer, Unsigned
@@ -22,7 +21,7 @@ from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError, DuijieError
 from duijie.connect.errortable import ErrorTable
-from duijie.connect.http import Http
+from duijie.connect.http import Answer, Http
 from duijie.connect.services import Services
 
 RATE = "10/second"
@@ -94,7 +93,7 @@ class Client:
             "sxcsbz": str(extra.get("sandbox_flag") or ""),
         }
 
-    def _opened(self, sent: requests.Response, where: str) -> Record:
+    def _opened(self, sent: Answer, where: str) -> Record:
         """The service's own answer, out of its layers."""
         content = sent.content
         try:

@@ -25,6 +25,10 @@ CREATE TABLE IF NOT EXISTS spoilt (number TEXT PRIMARY KEY, serial TEXT NOT NULL
 CREATE TABLE IF NOT EXISTS red (key TEXT PRIMARY KEY, blue TEXT NOT NULL, net TEXT NOT NULL, tax TEXT NOT NULL,
     uuid TEXT NOT NULL DEFAULT '');
 """
+BEGIN_RED = """
+INSERT INTO red VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE
+    SET blue = excluded.blue, net = excluded.net, tax = excluded.tax WHERE uuid = ''
+"""
 Refill = Callable[[], tuple[str, str]]
 
 
@@ -102,9 +106,9 @@ class Register:
             db.execute("UPDATE invoice SET receipt = ? WHERE serial = ?", (receipt, serial))
 
     def begin(self, red: Begun) -> Begun:
-        """Keep that a form is going to be asked for; what is kept already stays."""
+        """Keep that a form is going to be asked for, as it is now; what has become a form already stays."""
         with self._writing() as db:
-            db.execute("INSERT OR IGNORE INTO red VALUES (?, ?, ?, ?, ?)", tuple(vars(red).values()))
+            db.execute(BEGIN_RED, tuple(vars(red).values()))
         return self.red(red.key) or red
 
     def red(self, key: str) -> Begun | None:

@@ -533,9 +533,11 @@ def test_the_register_survives_a_failing_build_and_keeps_what_was_begun(tmp_path
     made = register.give("DJ2", "d", lambda number: f'"{number}"', refill)
     assert (made.number, made.body, len(asked)) == (f"{1:020d}", f'"{1:020d}"', 1)
     assert register.by_number(made.number) == made
+    register.begin(Begun("K", "B", "-9.00", "-1.17", ""))
     begun = register.begin(Begun("K", "B", "-1.00", "-0.13", ""))
+    assert begun.net == "-1.00"
     register.claim("K", "uuid")
-    assert register.begin(begun).uuid == "uuid"
+    assert register.begin(Begun("K", "B", "-5.00", "-0.65", "")) == Begun("K", "B", "-1.00", "-0.13", "uuid")
     assert register.claimed("B") == {"uuid"}
 
 

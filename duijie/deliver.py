@@ -28,9 +28,7 @@ from duijie.connect.errors import (
     ConnectorFault,
     DataError,
     DuijieError,
-    OutcomeUnknown,
     Terminal,
-    Transient,
 )
 from duijie.connect.protocol import Done, Found, Outcome, Refused, Reversing, Safety, Sink, Unknown, Updating
 from duijie.difference import changes, told
@@ -41,6 +39,7 @@ from duijie.journal.documents import Document
 from duijie.journal.lookup import as_of, day_of
 from duijie.journal.work import Finding
 from duijie.leases import Keeper
+from duijie.looking import Unanswered, look_up
 from duijie.mapping import Lookup, Mapping
 from duijie.parcels import (
     COUNTED,
@@ -96,9 +95,13 @@ class Delivering:
         self._shift = shift or Shift()
         self._keeper = Keeper(journal)
         self._is_restored = upkeep.is_restored(journal)
+        self._failed: Terminal | None = None
 
     def run(self) -> Counts:
-        """Plan, recover, settle what is unknown, then deliver until nothing is due."""
+        """Plan, recover, settle what is unknown, then deliver until nothing is due.
+
+        Raises the first Terminal error of asking the target, once everything else has gone through.
+        """
         counts: Counts = Counter(planned=self._plan())
         counts["recovered"] += deliveries.recover(self._journal, self._name)
         deadline = time.monotonic() + LINGER_SECONDS
@@ -107,6 +110,8 @@ class Delivering:
             if self._shift.is_over():
                 break
             self._wait_until_due(deadline)
+        if self._failed:
+            raise self._failed
         return counts
 
     def _drain(self) -> Counts:
@@ -145,9 +150,7 @@ class Delivering:
         counts = self._withdraw(withdrawn)
         parcels = self._pack([one for one in batch if not self._step.withdraws(one.document.body)], counts)
         parcels = self._again(parcels, counts)
-        found = self._find(parcels)
-        if found is None:
-            return counts + Counter(postponed=len(parcels))
+        parcels, found = self._find(parcels, counts)
         counts += self._adopt(parcels, found)
         absent = self._leave_old([parcel for parcel in parcels if parcel.key not in found])
         for part in self._parts(absent):
@@ -295,28 +298,27 @@ class Delivering:
                     finding = work.finding_of(error, self._name, key, mapping, self._step.connection)
                     work.open_instead(tx, self._journal, self._flow, finding, self._name, held(one))
 
-    def _find(self, parcels: Sequence[Parcel]) -> Rows[str, Found] | None:
-        """What the target holds already; None when it cannot be asked now (everything is put back as it was)."""
-        asked = [parcel.key for parcel in parcels if self._must_ask(parcel)]
-        if not asked:
-            return {}
-        try:
-            return shielded(self._name, lambda: answers.found(self._sink.find(asked)))
-        except (Transient, OutcomeUnknown) as error:
-            self._put_back(parcels, error)
-            return None
-        except Terminal as error:
-            self._put_back(parcels, error)
-            raise
+    def _find(self, parcels: list[Parcel], counts: Counts) -> tuple[list[Parcel], Rows[str, Found]]:
+        """The parcels that may go on and what the target holds of them; the others are put back as they were."""
+        found, unanswered = look_up(self._name, self._sink, [one for one in parcels if self._must_ask(one)])
+        if not unanswered:
+            return parcels, found
+        self._put_back(unanswered)
+        counts["postponed"] += len(unanswered)
+        self._failed = self._failed or next((one.error for one in unanswered if isinstance(one.error, Terminal)), None)
+        held = {one.parcel.delivery.id for one in unanswered}
+        return [one for one in parcels if one.delivery.id not in held], found
 
     def _must_ask(self, parcel: Parcel) -> bool:
         if self._is_restored and self._sink.safety is not Safety.ABSOLUTE:
             return True
         return parcel.delivery.before == "unknown" or self._sink.safety is Safety.LOOKUP
 
-    def _put_back(self, parcels: Sequence[Parcel], error: DuijieError) -> None:
-        pause = max(5.0, getattr(error, "retry_after", 0.0))
-        settled = {p.delivery.claim: Change(p.delivery.before, error.zh, retry_in=pause) for p in parcels}
+    def _put_back(self, unanswered: Sequence[Unanswered]) -> None:
+        settled = {
+            one.parcel.delivery.claim: Change(one.parcel.delivery.before, one.error.zh, retry_in=one.pause)
+            for one in unanswered
+        }
         deliveries.settle(self._journal, "claimed", settled)
 
     def _adopt(self, parcels: Sequence[Parcel], found: Rows[str, Found]) -> Counts:

@@ -221,4 +221,4 @@ class Bureau:
         return {**row, "number": row["number"] if self.status(row) in HAS_NUMBER else ""}
 
 
-__all__ = ["Blue", "Bureau", "Line", "Party", "Record", "RedForm", "RedLine", "Refused"]
+__all__ = ["DEFAULTS", "Blue", "Bureau", "Line", "Party", "Record", "RedForm", "RedLine", "Refused"]

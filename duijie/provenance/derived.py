@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, InvalidDocument
-from duijie.derive import invoices, origins, parties, tax_codes, vouchers
+from duijie.derive import invoices, origins, parties, reds, tax_codes, vouchers
 from duijie.derive.invoice_grouping import requests_of
 from duijie.derive.invoice_sources import limits_of
 from duijie.derive.origins import Read, Reason, Red, Request
@@ -138,7 +138,7 @@ class Maker:
 
     def _red_again(self) -> Record:
         red = self._red
-        return invoices.red_request(red.refund, red.order, red.invoice, red.request, self._invoice_rules, red.earlier)
+        return reds.red_request(red.refund, red.order, red.invoice, red.request, self._invoice_rules, red.earlier)
 
     def _reason(self, path: str) -> Reason:
         match self._row.entity:
@@ -185,8 +185,9 @@ class Maker:
         request = self._held("invoice_request", self._body["blue_request_no"])
         order = self._held("sales_order", refund["order_key"])
         invoice = self._one("invoice", "request_no", self._body["blue_request_no"])
-        reds = self._all("red_request", "blue_request_no", self._body["blue_request_no"])
-        return Red(refund, order, invoice, request, [one for one in reds if one["key"] != self._row.key])
+        void = {self._row.key, *(one["request_no"] for one in self._all("invoice", "status", "failed"))}
+        others = self._all("red_request", "blue_request_no", self._body["blue_request_no"])
+        return Red(refund, order, invoice, request, [one for one in others if one["key"] not in void])
 
     def _listings(self) -> list[Record]:
         return self._all("listing", "sku", self._body["sku"])

@@ -67,7 +67,7 @@ def requests_of(
     """
     back = refunds or {}
     lines = _lines_of(orders, rules, back)
-    if not lines or "invoice_wish" not in orders[0]:
+    if not lines or not orders[0].get("invoice_wish"):
         keys = "、".join(order["key"] for order in orders)
         raise _not_possible(keys, "订单没有开票要求或没有应开票的金额", "no wish, or nothing to invoice")
     number = number_of(rules.blue_prefix, "|".join(order["key"] for order in orders), BLUE_LENGTH)

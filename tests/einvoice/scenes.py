@@ -241,4 +241,4 @@ def scene(name: str) -> Scene:
     return storm(int(number)) if kind == "storm" else steps()
 
 
-__all__ = ["STEPS", "base_of", "key_of", "scene", "serial_of", "steps", "storm", "stories"]
+__all__ = ["STEPS", "base_of", "key_of", "scene", "serial_of", "steps", "stories", "storm"]

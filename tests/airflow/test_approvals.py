@@ -85,7 +85,7 @@ def test_it_is_asked_and_answered_in_a_running_airflow(world: World, tmp_path: P
     (tmp_path / "dags" / "all.py").write_text(DAGS, encoding="utf-8")
     airflow = AirflowStandalone(tmp_path / "home", tmp_path / "dags", {"DUIJIE_HOME": str(tmp_path / "duijie")})
     with airflow:
-        airflow.wait_healthy()
+        airflow.wait_healthy(240)
         airflow.wait_dags(DAG_ID)
         rest = airflow.rest
         rest.trigger(DAG_ID, "first")

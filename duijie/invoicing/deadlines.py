@@ -1,8 +1,7 @@
 """Deadlines after which a person must act: what is still being issued, unknown, waiting for a login, or a form too old.
 
-The watchdog (duijie.watch) raises each once per sink, and closes it by itself when it is over. Sources:
-国家税务总局公告 2024 年第 11 号 (a red form that nobody confirms is void after 72 hours); 诺诺开放平台 getQrCode (a code
-is valid 5 minutes).
+The watchdog (duijie.watch) raises each once per sink and closes it by itself when it is over. Sources: 国家税务总局公告
+2024 年第 11 号 (a red form unconfirmed for 72 hours is void); 诺诺开放平台 getQrCode (a code lasts 5 minutes).
 """
 
 from __future__ import annotations

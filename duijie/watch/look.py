@@ -41,7 +41,7 @@ BROKEN = "watchdog"
 
 @dataclass(frozen=True)
 class Around:
-    """What there is to look at besides the journal. `find` gives a connection by its id, `life` are the invoices' rules."""
+    """What there is to look at besides the journal. `find` gives a connection by its id; `life`: of invoices."""
 
     flows: Mapping[str, Flow]
     limits: Watch

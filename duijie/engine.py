@@ -37,6 +37,7 @@ from duijie.mapping import Mapping as FieldMapping
 from duijie.mapping import load_mapping
 from duijie.pull import Refinery, pull, read_keys, refine
 from duijie.reconcile import compare_pairs
+from duijie.reconcile.billing import compare_billing
 from duijie.replay import Routes
 from duijie.sharing import shared
 from duijie.shift import WHOLE, Shift, Turn
@@ -117,7 +118,7 @@ class Engine:
             case Deliver():
                 return self._deliver(flow, step)
             case Reconcile():
-                return compare_pairs(self.journal, step.pairs, self.stream, self.root / "mappings")
+                return self._reconcile(flow, step)
             case Alert() | Watch() | Drift():
                 return self._look_after(flow, step)
 
@@ -174,6 +175,13 @@ class Engine:
         shift = Shift(self.services.line(step.connection), self._turn)
         route = Delivering(self.journal, flow.flow, step, sink, mapping, self._lookup(step.connection), shift)
         return route.run()
+
+    def _reconcile(self, flow: Flow, step: Reconcile) -> Counts:
+        mappings = self.root / "mappings"
+        counts = compare_pairs(self.journal, step.pairs, self.stream, mappings)
+        if "billing" in step.checks:
+            counts.update(compare_billing(self.journal, flow.flow, mappings))
+        return counts
 
     def _look_after(self, flow: Flow, step: Alert | Watch | Drift) -> Counts:
         match step:

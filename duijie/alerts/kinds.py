@@ -79,6 +79,7 @@ ITEMS = {
     "conflict": "voucher",
     "credential": "token",
     "invoice": "invoice",
+    "billing": "invoice",
     "vanished": "token",
 }
 WATCHED = {

@@ -88,6 +88,7 @@ KINDS = {
     "credential": "授权失效",
     "config": "配置有误",
     "invoice": "开票校验",
+    "billing": "票单勾稽",
     "vanished": "成批消失",
 }
 SYSTEMS = {

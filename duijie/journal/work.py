@@ -40,6 +40,7 @@ OWNERS = {
     "credential": "运维",
     "config": "工程师",
     "invoice": "开票员",
+    "billing": "开票员",
     "vanished": "运维",
 }
 NEXT_STEPS = {
@@ -51,6 +52,7 @@ NEXT_STEPS = {
     "credential": "更新该连接的密钥或重新授权, 检查后点“恢复使用” (或执行 duijie connection enable)",
     "config": "按提示的文件与行号更正映射或配置",
     "invoice": "按原因更正抬头、税号或商品编码后重新申请",
+    "billing": "在开票工作台的票单勾稽表中逐条核对",
     "vanished": "检查该连接的账号、店铺授权与查询权限是否变更, 恢复后自动继续; 若确实成批删除, 请在目标系统逐张作废",
 }
 MOVED = "已由其他待处理接管"
@@ -64,6 +66,7 @@ TITLES = {
     "credential": "授权失效",
     "config": "配置有误, 流程停下",
     "invoice": "开票校验不通过",
+    "billing": "票单勾稽有差异",
     "vanished": "来源记录成批消失, 未作废",
 }
 LEVELS = {"credential": "紧急"}
@@ -87,12 +90,14 @@ class Missing:
 
 @dataclass(frozen=True)
 class Finding:
-    """What to open a work item for."""
+    """What to open a work item for; `owner` and `next_step` where they are not those of the kind."""
 
     kind: str
     subject: str
     reason: str
     missing: Missing | None = None
+    owner: str = ""
+    next_step: str = ""
 
 
 def finding_of(error: DuijieError, place: str, key: str, mapping: str, connection: str) -> Finding:
@@ -141,7 +146,7 @@ def open_item(
     """Open or find the item for a subject and add the (entity, key, amount in fen) that it holds up."""
     subject = finding.subject[:300]
     open_subject = f"{finding.kind}|{subject}"
-    steps = NEXT_STEPS.get(finding.kind, NEXT_STEPS["invalid"])
+    steps = finding.next_step or NEXT_STEPS.get(finding.kind, NEXT_STEPS["invalid"])
     row = {
         "kind": finding.kind,
         "subject": subject,
@@ -149,7 +154,7 @@ def open_item(
         "flow": flow,
         "reason": finding.reason,
         "next_step": MISSING_STEPS[finding.missing.what] if finding.missing else steps,
-        "owner": OWNERS.get(finding.kind, "运维"),
+        "owner": finding.owner or OWNERS.get(finding.kind, "运维"),
         "created_at": journal.now(),
     }
     is_new = tx.execute(journal.insert_new(work_item).values(**row).returning(work_item.c.id)).scalar_one_or_none()

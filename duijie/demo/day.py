@@ -31,7 +31,7 @@ STAGES = (
     ("orders",),
     ("stock", "vouchers", "crm", "invoices"),
     ("red_invoices",),
-    ("reconcile",),
+    ("reconcile", "billing"),
     ("watchdog",),
     ("alerts",),
 )

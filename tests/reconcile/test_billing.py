@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from duijie.journal import Journal, documents, views
+from duijie.journal import documents, views, work
 from duijie.journal.deliveries import Change
 from duijie.journal.tables import comparison, work_item
 from duijie.journal.tables_billing import billing_difference, billing_line
-from duijie.reconcile.billing import compare_billing, compute, explain
+from duijie.reconcile.billing import compare_billing, compute, explain, looking
+from duijie.reconcile.billing.looking import Wanted
 from duijie.reconcile.billing.model import Difference
 from tests.reconcile.billing_world import MAPPINGS, World
-
-NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
-
-
-@pytest.fixture
-def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
-    monkeypatch.setenv("DUIJIE_HOME", str(tmp_path))
-    made = Journal.open(f"sqlite:///{tmp_path / 'journal.db'}")
-    monkeypatch.setattr(made, "now", lambda: NOW, raising=False)
-    yield made
-    made.engine.dispose()
-
-
-@pytest.fixture
-def world(journal: Journal) -> World:
-    return World(journal)
+from tests.reconcile.conftest import NOW
 
 
 def found(world: World) -> list[Difference]:
@@ -358,6 +343,16 @@ class TestKeeping:
         with world.journal.reading() as tx:
             [row] = tx.execute(select(comparison)).all()
         assert (row.left_amount, row.right_amount, row.differences, row.unexplained) == (11300, 11413, 1, 1)
+
+    def test_what_another_work_item_holds_is_explained_by_it(self, world: World) -> None:
+        order = world.order(1, "113.00")
+        with world.journal.writing() as tx:
+            finding = work.Finding("invoice", "invoice_requests:1", "E-TAXCODE-MISSING 没有税收分类编码")
+            work.open_item(tx, world.journal, "invoices", finding, [("sales_order", order["key"], 11300)])
+        assert compare_billing(world.journal, "billing", MAPPINGS)["unexplained"] == 0
+        [one] = looking.differences(world.journal, Wanted())
+        assert one.explanation.startswith("待处理 1: E-TAXCODE-MISSING")
+        assert "开票校验不通过" in one.reason
 
 
 class TestTaxes:

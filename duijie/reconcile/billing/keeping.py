@@ -30,7 +30,7 @@ FIXED = "再次勾稽时已一致"
 def keep(journal: Journal, flow: str, result: Result) -> int:
     """Write it all down; returns how many differences nobody has explained."""
     with journal.writing() as tx:
-        told = _explained(tx, result.differences)
+        told = _explained(tx, result)
         waiting = [one for one in told if not one[1]]
         items = _work(tx, journal, flow, [one for one, _ in waiting])
         for table, rows in (
@@ -68,15 +68,35 @@ def _note(who: str, why: str) -> str:
 Told = tuple[Difference, str]
 
 
-def _explained(tx: Transaction, found: Sequence[Difference]) -> list[Told]:
-    """Each difference with its explanation: its own, else a person's for the same amounts."""
+def _explained(tx: Transaction, result: Result) -> list[Told]:
+    """Each difference with its explanation: its own, a person's for the same amounts, else the item it waits in."""
     notes = {row.key: row for row in tx.execute(select(billing_note))}
+    held = _held(tx)
     told = []
-    for one in found:
+    for one in result.differences:
         note = notes.get(one.key)
         same = note is not None and (note.left_amount, note.right_amount, note.tax) == (one.left, one.right, one.tax)
-        told.append((one, one.explanation or (_note(note.who, note.why) if same and note else "")))
+        item = next((held[key] for key in _keys(one, result) if key in held), "")
+        told.append((one, one.explanation or (_note(note.who, note.why) if same and note else item)))
     return told
+
+
+def _held(tx: Transaction) -> dict[str, str]:
+    """Record → the other work item that holds it up, in words."""
+    query = select(work_item_record.c.key, work_item.c.id, work_item.c.reason)
+    query = query.join(work_item, work_item.c.id == work_item_record.c.work_item_id)
+    query = query.where(work_item.c.state != "closed", work_item.c.kind != "billing")
+    return {key: f"待处理 {number}: {reason}" for key, number, reason in tx.execute(query)}
+
+
+def _keys(one: Difference, result: Result) -> Iterator[str]:
+    """The records a difference may wait for: its order, the order's refunds, requests and vouchers."""
+    if (order := result.facts.orders.get(one.order_key)) is None:
+        return
+    yield order.key
+    yield from order.refund_keys
+    yield from (bill.request_no for bill in order.bills())
+    yield from (booked.voucher for line in order.lines for booked in line.booked if booked.problem)
 
 
 def _record(one: Difference) -> tuple[str, str]:

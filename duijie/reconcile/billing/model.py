@@ -146,7 +146,7 @@ class Line:
 class Order:
     """An order with its lines. `wishes`: its buyer wants an invoice; `is_due`: it is owed (paid and not withdrawn).
 
-    `refund_days`: the business day of each refund, for the month it counts in. `held`: why no request could be made.
+    `refunds`: with their business days, for the months they count in. `held`: why no request could be made.
     """
 
     key: str
@@ -160,6 +160,7 @@ class Order:
     lines: list[Line]
     held: str = ""
     refunds: list[tuple[str, str, Fen]] = field(default_factory=list)  # (line, business day, amount)
+    refund_keys: list[str] = field(default_factory=list)
 
     def line(self, oid: str) -> Line:
         """A line by its oid; what names none that is there belongs to the last."""

@@ -141,6 +141,7 @@ def _refunds(journal: Journal, orders: Mapping[str, Order]) -> dict[str, Kept]:
         line.refunded += amount
         line.paid -= min(line.paid, amount.gross)
         order.refunds.append((line.oid, body["business_date"], amount))
+        order.refund_keys.append(one.key)
     return found
 
 

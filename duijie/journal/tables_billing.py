@@ -84,3 +84,14 @@ billing_note = Table(
     Column("why", Text, nullable=False),
     Column("at", Utc, nullable=False),
 )
+
+invoice_ask = Table(  # who asked for a document at the 开票工作台, so that nobody approves their own
+    "invoice_ask",
+    metadata,
+    Column("entity", String(40), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("who", String(80), nullable=False),
+    Column("display", String(80), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+)

@@ -11,7 +11,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Add billing_line, billing_difference, billing_tax and billing_note."""
+    """Add the newest run (line, difference, tax), people's notes, and who asked at the 开票工作台."""
     op.create_table(
         "billing_line",
         sa.Column("id", SERIAL, primary_key=True),
@@ -72,6 +72,15 @@ def upgrade() -> None:
         sa.Column("right_amount", sa.BigInteger, nullable=False),
         sa.Column("tax", sa.BigInteger, nullable=False),
         sa.Column("who", sa.String(80), nullable=False),
+        sa.Column("why", sa.Text, nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+    )
+    op.create_table(
+        "invoice_ask",
+        sa.Column("entity", sa.String(40), primary_key=True),
+        sa.Column("key", sa.String(200), primary_key=True),
+        sa.Column("who", sa.String(80), nullable=False),
+        sa.Column("display", sa.String(80), nullable=False),
         sa.Column("why", sa.Text, nullable=False),
         sa.Column("at", MOMENT, nullable=False),
     )

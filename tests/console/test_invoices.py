@@ -186,7 +186,7 @@ class TestRed:
         line = request.body["lines"][0]
         for name in ("net", "tax", "gross"):
             assert sum((one["lines"][0][name] for one in earlier), Decimal(0)) == -line[name]  # type: ignore[index]
-        with pytest.raises(ConfigError, match=r"可冲金额 0\.00"):
+        with pytest.raises(ConfigError, match=r"has 0\.00 left"):
             invoice_red.made(request.body, blue.body, "allowance", {1: Decimal("0.01")}, earlier)
 
 

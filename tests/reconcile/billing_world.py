@@ -106,7 +106,12 @@ class World:
 
     def request(self, order: Record, **more: Any) -> Record:
         """The blue request that the rules make of an order; `more` replaces fields."""
-        return self.put("invoice_request", {**invoices.blue_request(order, RULES), **more})
+        made = self.put("invoice_request", {**invoices.blue_request(order, RULES), **more})
+        source = documents.get(self.journal, "sales_order", order["key"])
+        assert source is not None
+        with self.journal.writing() as tx:
+            documents.mark_derived(tx, "invoice", [source], made["key"])
+        return made
 
     def red_request(self, order: Record, refund: Record, request: Record, blue: Record) -> Record:
         """The red request that the rules make of a refund."""

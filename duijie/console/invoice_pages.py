@@ -78,7 +78,7 @@ def _reading(routes: APIRouter, site: Site, board: Board) -> None:
         keys = found.request.body.get("order_keys") or [found.request.body.get("order_key", "")]
         row = next((row for row in board.rows() if row.no == no), None)
         shown: dict[str, Any] = {"one": found, "row": row, "files": invoice_acts.files(site, found)}
-        shown |= {"say": invoice_words, "rate": invoice_words.rate}
+        shown |= {"say": invoice_words, "rate": invoice_words.rate, "plain": invoice_words.plain}
         return site.page(
             request, "invoice.html", **shown, order_lines=looking.of_order(site.journal, keys), left=_left(site, found)
         )

@@ -72,3 +72,8 @@ STATUS = {
 def rate(value: Decimal) -> str:
     """A rate as people write it: 13%."""
     return f"{(Decimal(value) * 100).normalize():f}%"
+
+
+def plain(value: Decimal) -> str:
+    """A number without the zeros that say nothing: 100, 0.125."""
+    return f"{Decimal(value).normalize():f}"

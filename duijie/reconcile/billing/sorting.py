@@ -72,6 +72,7 @@ RED_STATES = {
     "issuing": Why("red_issuing", "红字发票开具中", "系统自动查询; 超过一天请到平台核对", waits=True),
 }
 NO_RED = Why("red_missing", "退款已成功而没有红字申请", "在开票工作台用“红冲”提交申请")
+WAITS = "系统处理中, 暂不需要人工"
 URGENT = ("wait_approval", "parked", "login", "failed", "issuing", "wait", "cancelled")
 
 
@@ -87,7 +88,7 @@ class Case(NamedTuple):
         """One difference; `amounts` is (what should be, what is)."""
         left, right = amounts
         order, since = self.order, since or self.order.since
-        waiting = why.reason if why.waits and self.now - since < PATIENCE else ""
+        waiting = WAITS if why.waits and self.now - since < PATIENCE else ""
         return Difference(
             kind=kind,
             cause=why.cause,

@@ -1,4 +1,8 @@
-"""`--require-parts`: a test skipped because PostgreSQL, Redis or Chromium is missing counts as a failure."""
+"""`--require-parts`: a test skipped because PostgreSQL, Redis or Chromium is missing counts as a failure.
+
+`--long`: run everything, also what repeats at length on a second system what its short form shows, as `make contract`
+does.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,17 @@ settings.load_profile("duijie")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--require-parts", action="store_true", help="fail where a missing part would skip a test")
+    parser.addoption("--long", action="store_true", help="also run what is marked long")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked long, but for its short form, unless asked for."""
+    if config.getoption("--long"):
+        return
+    left_out = [one for one in items if one.get_closest_marker("long") and not one.get_closest_marker("short")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [one for one in items if one not in set(left_out)]
 
 
 @pytest.hookimpl(hookwrapper=True)

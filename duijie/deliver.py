@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Rows
-from functools import partial
+from collections.abc import Sequence
 
 from sqlalchemy import Connection as Transaction
 
@@ -28,19 +27,18 @@ from duijie.connect.errors import (
     ConnectorFault,
     DataError,
     DuijieError,
-    OutcomeUnknown,
     Terminal,
-    Transient,
 )
-from duijie.connect.protocol import Done, Found, Outcome, Refused, Reversing, Safety, Sink, Unknown, Updating
-from duijie.difference import changes, told
+from duijie.connect.protocol import Done, Found, Marking, Outcome, Refused, Safety, Sink, Unknown
+from duijie.desk import Desk
 from duijie.flow import Deliver
-from duijie.journal import Journal, deliveries, documents, passing, planning, upkeep, work
-from duijie.journal.deliveries import Change, Claim, Delivered, Delivery
+from duijie.invoicing.gate import Gate
+from duijie.journal import Journal, deliveries, documents, planning, upkeep, work
+from duijie.journal.deliveries import Change, Claim, Delivery
 from duijie.journal.documents import Document
 from duijie.journal.lookup import as_of, day_of
-from duijie.journal.work import Finding
 from duijie.leases import Keeper
+from duijie.looking import Unanswered, look_up
 from duijie.mapping import Lookup, Mapping
 from duijie.parcels import (
     COUNTED,
@@ -50,15 +48,14 @@ from duijie.parcels import (
     done,
     given_up,
     held,
-    revised,
     shielded,
-    withdrawn,
+    unlike,
     worn_out,
 )  # fmt: skip
 from duijie.shift import Shift
+from duijie.versions import Versions, Write
 
 Counts = Counter[str]
-Write = Callable[[Sequence[Record]], Sequence[Outcome]]
 LINGER_SECONDS = 20.0
 
 
@@ -85,6 +82,7 @@ class Delivering:
         mapping: Mapping,
         lookup: Lookup,
         shift: Shift | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._journal = journal
         self._flow = flow
@@ -96,9 +94,16 @@ class Delivering:
         self._shift = shift or Shift()
         self._keeper = Keeper(journal)
         self._is_restored = upkeep.is_restored(journal)
+        self._desk = Desk(journal, flow, step)
+        self._gate = gate or Gate(self._desk)
+        self._versions = Versions(self._desk, sink, self.payload, self._send_all, self._gate.failed)
+        self._failed: Terminal | None = None
 
     def run(self) -> Counts:
-        """Plan, recover, settle what is unknown, then deliver until nothing is due."""
+        """Plan, recover, settle what is unknown, then deliver until nothing is due.
+
+        Raises the first Terminal error of asking the target, once everything else has gone through.
+        """
         counts: Counts = Counter(planned=self._plan())
         counts["recovered"] += deliveries.recover(self._journal, self._name)
         deadline = time.monotonic() + LINGER_SECONDS
@@ -107,12 +112,16 @@ class Delivering:
             if self._shift.is_over():
                 break
             self._wait_until_due(deadline)
+        if self._failed:
+            raise self._failed
         return counts
 
     def _drain(self) -> Counts:
         counts: Counts = Counter()
         for states in (("unknown",), ("pending",)):
             while not self._shift.is_over():
+                if states == ("pending",) and self._gate.is_shut():
+                    break
                 asked = time.time()
                 batch = deliveries.claim(self._journal, self._name, states, self._step.batch)
                 if not batch:
@@ -142,122 +151,26 @@ class Delivering:
 
     def _batch(self, batch: Sequence[Delivery]) -> Counts:
         withdrawn = [one for one in batch if self._step.withdraws(one.document.body)]
-        counts = self._withdraw(withdrawn)
+        counts = self._versions.withdraw(withdrawn)
         parcels = self._pack([one for one in batch if not self._step.withdraws(one.document.body)], counts)
-        parcels = self._again(parcels, counts)
-        found = self._find(parcels)
-        if found is None:
-            return counts + Counter(postponed=len(parcels))
+        parcels = self._versions.again(parcels, counts)
+        parcels, found = self._find(parcels, counts)
         counts += self._adopt(parcels, found)
         absent = self._leave_old([parcel for parcel in parcels if parcel.key not in found])
-        for part in self._parts(absent):
-            counts += self._send(part, self._sink.write)
-        return counts
-
-    def _parts(self, parcels: Sequence[Parcel]) -> Iterable[Sequence[Parcel]]:
-        size = max(self._sink.batch, 1)
-        return (parcels[start : start + size] for start in range(0, len(parcels), size))
+        return counts + self._send_all(absent, lambda part: self._sink.write([one.payload for one in part]))
 
     def _leave_old(self, absent: Sequence[Parcel]) -> list[Parcel]:
         """Those to write: a version that a newer one has overtaken gives way, one that was sent too often waits."""
         old = [one for one in absent if one.delivery.overtaken]
         worn = [one for one in absent if one.is_worn and not one.delivery.overtaken]
         with self._journal.writing() as tx:
-            self._settle(tx, {one.delivery.claim: Change("superseded", "已有更新的版本") for one in old})
+            self._desk.settle(tx, {one.delivery.claim: Change("superseded", "已有更新的版本") for one in old})
             for one in worn:
-                self._hold(tx, one.delivery, "rejected", one.key, worn_out(one))
+                self._desk.hold(tx, one.delivery, "rejected", one.key, worn_out(one))
         return [one for one in absent if not one.delivery.overtaken and not one.is_worn]
 
-    def _settle(self, tx: Transaction, settled: Rows[Claim, Change]) -> set[Claim]:
-        return deliveries.settle_in(tx, self._journal, "claimed", settled) if settled else set()
-
-    def _hold(self, tx: Transaction, one: Delivery, kind: str, key: str, reason: str, before: str = "claimed") -> None:
-        """Leave a delivery to a person."""
-        change = Change("rejected", reason, target_key=key)
-        if deliveries.settle_in(tx, self._journal, before, {one.claim: change}):
-            finding = Finding(kind, f"{self._name}:{key}", reason)
-            work.open_item(tx, self._journal, self._flow, finding, [held(one)])
-
-    def _again(self, parcels: list[Parcel], counts: Counts) -> list[Parcel]:
-        """Settle those whose earlier version the target has got; the others go the way of a first one."""
-        later = [one for one in parcels if one.delivery.document.version > 1]
-        if not later or self._sink.safety is Safety.ABSOLUTE:
-            return parcels
-        before = self._delivered([one.delivery.document.key for one in later])
-        again = [(one, before[one.delivery.document.key]) for one in later if one.delivery.document.key in before]
-        counts += self._revise(again)
-        return [one for one in parcels if one.delivery.document.key not in before]
-
-    def _delivered(self, keys: Sequence[str]) -> dict[str, Delivered]:
-        """What the target has got of these keys and has not been made to take back."""
-        last = deliveries.last_done(self._journal, self._name, keys)
-        return {key: one for key, one in last.items() if not self._step.withdraws(one.document.body)}
-
-    def _revise(self, again: Sequence[tuple[Parcel, Delivered]]) -> Counts:
-        counts: Counts = Counter()
-        changed: list[tuple[Parcel, Delivered]] = []
-        with self._journal.writing() as tx:
-            for parcel, before in again:
-                found = list(changes(self._sent(before.document), parcel.payload))
-                if found and isinstance(self._sink, Updating):
-                    changed.append((parcel, before))
-                elif found:
-                    self._hold(tx, parcel.delivery, "conflict", parcel.key, revised(before, told(found)))
-                    counts["waiting"] += 1
-                else:
-                    why = f"与已送达的第 {before.document.version} 版内容相同, 未重发"
-                    self._settle(tx, {parcel.delivery.claim: done(parcel, before.native_id, before.native_no, {}, why)})
-                    self._release(tx, [parcel])
-                    counts["unchanged"] += 1
-        return counts + self._update(changed)
-
-    def _update(self, changed: Sequence[tuple[Parcel, Delivered]]) -> Counts:
-        counts: Counts = Counter()
-        ids = {parcel.delivery.id: before.native_id for parcel, before in changed}
-        sink = self._sink
-        if not isinstance(sink, Updating):
-            return counts
-        for part in self._parts([parcel for parcel, _ in changed]):
-            counts += self._send(part, partial(sink.update, native_ids=[ids[one.delivery.id] for one in part]))
-        return counts
-
-    def _withdraw(self, batch: Sequence[Delivery]) -> Counts:
-        """Take back at the target what its source has withdrawn."""
-        counts: Counts = Counter()
-        if not batch:
-            return counts
-        before = self._delivered([one.document.key for one in batch])
-        gone = [one for one in batch if one.document.key not in before]
-        undone: list[tuple[Parcel, Delivered]] = []
-        with self._journal.writing() as tx:
-            self._settle(tx, {one.claim: Change("cancelled", "来源已取消, 目标系统没有有效的该单据") for one in gone})
-            for one in (one for one in batch if one.document.key in before):
-                was = before[one.document.key]
-                if isinstance(self._sink, Reversing):
-                    undone.append((Parcel(one, self._sent(was.document), was.target_key, {}), was))
-                else:
-                    self._hold(tx, one, "conflict", was.target_key, withdrawn(was))
-                    counts["waiting"] += 1
-        return counts + self._reverse(undone)
-
-    def _reverse(self, undone: Sequence[tuple[Parcel, Delivered]]) -> Counts:
-        counts: Counts = Counter()
-        ids = {parcel.delivery.id: before.native_id for parcel, before in undone}
-        sink = self._sink
-        if not isinstance(sink, Reversing):
-            return counts
-        for part in self._parts([parcel for parcel, _ in undone]):
-            counts += self._send(part, partial(sink.reverse, native_ids=[ids[one.delivery.id] for one in part]))
-        return counts
-
-    def _sent(self, document: Document) -> Record:
-        """What was sent of an earlier version; empty where the mapping cannot make it any more."""
-        try:
-            return self._payload(document) or {}
-        except DataError:
-            return {}
-
-    def _payload(self, document: Document) -> Record | None:
+    def payload(self, document: Document) -> Record | None:
+        """What the mapping makes of a document; None where it skips it. Raises DataError."""
         lookup = as_of(self._lookup, day_of(document.body))
         return self._mapping.run(document.body, lookup, self._step.settings)
 
@@ -268,7 +181,7 @@ class Delivering:
         dropped: dict[Claim, Change] = {}
         for one in batch:
             try:
-                payload = self._payload(one.document)
+                payload = self.payload(one.document)
                 if payload is None:
                     dropped[one.claim] = Change("cancelled", "映射规则跳过")
                 else:
@@ -281,68 +194,74 @@ class Delivering:
 
     def _parcel(self, one: Delivery, payload: Record) -> Parcel:
         key = shielded(self._name, lambda: answers.key(self._sink.key_of(payload)))
-        return Parcel(one, payload, key, shielded(self._name, lambda: dict(self._sink.figures_of(payload))))
+        figures = shielded(self._name, lambda: dict(self._sink.figures_of(payload)))
+        return Parcel(one, payload, key, figures, shielded(self._name, lambda: self._marks(payload)))
+
+    def _marks(self, payload: Record) -> Rows[str, str]:
+        return dict(self._sink.marks_of(payload)) if isinstance(self._sink, Marking) else {}
 
     def _block(self, blocked: Sequence[tuple[Delivery, DuijieError]], dropped: Rows[Claim, Change]) -> None:
         if not blocked and not dropped:
             return
         with self._journal.writing() as tx:
-            self._settle(tx, dropped)
+            self._desk.settle(tx, dropped)
             for one, error in blocked:
                 after = "unknown" if one.before == "unknown" else "blocked"
-                if self._settle(tx, {one.claim: Change(after, error.zh, retry_in=60.0)}):
+                if self._desk.settle(tx, {one.claim: Change(after, error.zh, retry_in=60.0)}):
                     key, mapping = one.document.key, self._mapping.name
                     finding = work.finding_of(error, self._name, key, mapping, self._step.connection)
                     work.open_instead(tx, self._journal, self._flow, finding, self._name, held(one))
 
-    def _find(self, parcels: Sequence[Parcel]) -> Rows[str, Found] | None:
-        """What the target holds already; None when it cannot be asked now (everything is put back as it was)."""
-        asked = [parcel.key for parcel in parcels if self._must_ask(parcel)]
-        if not asked:
-            return {}
-        try:
-            return shielded(self._name, lambda: answers.found(self._sink.find(asked)))
-        except (Transient, OutcomeUnknown) as error:
-            self._put_back(parcels, error)
-            return None
-        except Terminal as error:
-            self._put_back(parcels, error)
-            raise
+    def _find(self, parcels: list[Parcel], counts: Counts) -> tuple[list[Parcel], Rows[str, Found]]:
+        """The parcels that may go on and what the target holds of them; the others are put back as they were."""
+        found, unanswered = look_up(self._name, self._sink, [one for one in parcels if self._must_ask(one)])
+        if not unanswered:
+            return parcels, found
+        self._put_back(unanswered)
+        counts["postponed"] += len(unanswered)
+        self._failed = self._failed or next((one.error for one in unanswered if isinstance(one.error, Terminal)), None)
+        held = {one.parcel.delivery.id for one in unanswered}
+        return [one for one in parcels if one.delivery.id not in held], found
 
     def _must_ask(self, parcel: Parcel) -> bool:
         if self._is_restored and self._sink.safety is not Safety.ABSOLUTE:
             return True
         return parcel.delivery.before == "unknown" or self._sink.safety is Safety.LOOKUP
 
-    def _put_back(self, parcels: Sequence[Parcel], error: DuijieError) -> None:
-        pause = max(5.0, getattr(error, "retry_after", 0.0))
-        settled = {p.delivery.claim: Change(p.delivery.before, error.zh, retry_in=pause) for p in parcels}
+    def _put_back(self, unanswered: Sequence[Unanswered]) -> None:
+        settled = {
+            one.parcel.delivery.claim: Change(one.parcel.delivery.before, one.error.zh, retry_in=one.pause)
+            for one in unanswered
+        }
         deliveries.settle(self._journal, "claimed", settled)
 
     def _adopt(self, parcels: Sequence[Parcel], found: Rows[str, Found]) -> Counts:
-        """Settle what the target already holds: the same figures are done, others are a conflict."""
+        """Settle what the target already holds: the same figures and marks are done, others are a conflict."""
         counts: Counts = Counter()
         with self._journal.writing() as tx:
             for parcel in (parcel for parcel in parcels if parcel.key in found):
                 there = found[parcel.key]
-                if dict(there.figures) == dict(parcel.figures):
+                if not unlike(parcel, there):
                     why = "查询确认: 目标系统已有该单据"
                     change = done(parcel, there.native_id, there.native_no, there.raw, why)
-                    self._settle(tx, {parcel.delivery.claim: change})
-                    self._release(tx, [parcel])
+                    self._desk.settle(tx, {parcel.delivery.claim: change})
+                    self._desk.release(tx, [parcel])
+                    self._gate.ended(tx, [(parcel, Done(there.native_id, there.native_no))])
                     counts["confirmed"] += 1
                 elif self._sink.safety is Safety.ABSOLUTE:
                     after = "superseded" if parcel.delivery.overtaken else "pending"
-                    self._settle(tx, {parcel.delivery.claim: Change(after, "目标数值已旧, 重写最新值")})
+                    self._desk.settle(tx, {parcel.delivery.claim: Change(after, "目标数值已旧, 重写最新值")})
                 else:
-                    self._hold(tx, parcel.delivery, "conflict", parcel.key, conflict(parcel, there))
+                    self._desk.hold(tx, parcel.delivery, "conflict", parcel.key, conflict(parcel, there))
                     counts["waiting"] += 1
         return counts
 
-    def _release(self, tx: Transaction, parcels: Iterable[Parcel]) -> None:
-        """They wait at this sink no more."""
-        route = (self._flow, self._step.entity, self._name)
-        passing.passed(tx, self._journal, route, {one.delivery.document.key for one in parcels})
+    def _send_all(self, parcels: Sequence[Parcel], write: Write) -> Counts:
+        """As many as the gate lets through; it puts back the others."""
+        counts: Counts = Counter()
+        for part in self._gate.let(parcels, max(self._sink.batch, 1), counts):
+            counts += self._send(part, write)
+        return counts
 
     def _send(self, parcels: Sequence[Parcel], write: Write) -> Counts:
         """Commit `sent`, then let the calls leave, then settle each outcome."""
@@ -366,7 +285,7 @@ class Delivering:
         if not parcels:
             return []
         try:
-            outcomes = shielded(self._name, lambda: list(write([one.payload for one in parcels])))
+            outcomes = shielded(self._name, lambda: list(write(parcels)))
         except DuijieError as error:
             return [Unknown(error.zh, error.en)] * len(parcels)
         if len(outcomes) == len(parcels):
@@ -380,12 +299,9 @@ class Delivering:
             change = change_of(parcel, outcome, self._sink.safety)
             counts[COUNTED[change.after]] += 1
             if isinstance(outcome, Refused):
-                self._hold(tx, parcel.delivery, self._kind(), parcel.key, outcome.zh, before="sent")
+                self._desk.hold(tx, parcel.delivery, self._desk.refusal, parcel.key, outcome.zh, before="sent")
             else:
                 passed[parcel.delivery.claim] = change
-        if passed:
-            deliveries.settle_in(tx, self._journal, "sent", passed)
-        self._release(tx, [parcel for parcel, outcome in ended if isinstance(outcome, Done)])
-
-    def _kind(self) -> str:
-        return "invoice" if self._step.entity in ("invoice_request", "red_request") else "rejected"
+        self._desk.settle(tx, passed, "sent")
+        self._desk.release(tx, [parcel for parcel, outcome in ended if isinstance(outcome, Done)])
+        self._gate.ended(tx, ended)

@@ -26,10 +26,17 @@ from duijie.connect.secrets import mask_text
 from duijie.connect.services import Services
 from duijie.deliver import Delivering, must_take
 from duijie.derive.making import make
+from duijie.desk import OF_INVOICES, Desk
 from duijie.flow import Alert, Deliver, Derive, Drift, Flow, Poll, Pull, Reconcile, Step, Watch, load_flows
 from duijie.given import must_be_given
 from duijie.ingress.heed import heed
-from duijie.journal import Journal, deliveries, documents, work
+from duijie.invoicing import outcomes, polling
+from duijie.invoicing.again import Again
+from duijie.invoicing.gate import Gate
+from duijie.invoicing.issuing import InvoiceGate
+from duijie.invoicing.rules import LifeRules
+from duijie.invoicing.rules import load as load_rules
+from duijie.journal import Journal, work
 from duijie.journal.inbox import Source
 from duijie.journal.lookup import JournalLookup
 from duijie.journal.tables import incident, run
@@ -152,20 +159,20 @@ class Engine:
         counts: Counts = heed(self.journal, step.connection, stream)
         if counts["new_messages"]:
             counts += refine(self.journal, source, stream, refinery, step.settings)
-        if keys := self.outstanding(step):
+        polling.track(self.journal, step)
+        counts += outcomes.settle(self.journal, flow.flow, step)
+        if keys := polling.due(self.journal, step):
             counts += read_keys(self.journal, step, stream, keys, self.journal.now())
             counts += refine(self.journal, source, stream, refinery, step.settings)
-        counts["outstanding"] = len(self.outstanding(step))
+            counts += outcomes.settle(self.journal, flow.flow, step)
+            polling.postpone(self.journal, step, keys, self._life)
+            outcomes.stale(self.journal, flow.flow, step)
+        counts["outstanding"], counts["next_poll"] = polling.outstanding(self.journal, step)
         return counts
 
-    def outstanding(self, step: Poll) -> list[str]:
-        """Target keys delivered to the step's sink whose result document is missing or not final."""
-        final = {
-            one.body["request_no"]
-            for one in documents.current(self.journal, step.entity)
-            if one.body["status"] not in step.open_states
-        }
-        return [key for _, key in deliveries.keys_done(self.journal, step.sink) if key not in final]
+    @cached_property
+    def _life(self) -> LifeRules:
+        return load_rules(self.root / "mappings" / "rules")
 
     def _deliver(self, flow: Flow, step: Deliver) -> Counts:
         mapping = self.mapping(step.mapping)
@@ -173,8 +180,18 @@ class Engine:
         must_be_given(step, mapping)
         sink = self.sink(step.connection, step.sink)
         shift = Shift(self.services.line(step.connection), self._turn)
-        route = Delivering(self.journal, flow.flow, step, sink, mapping, self._lookup(step.connection), shift)
-        return route.run()
+        gate = self._gate(flow, step)
+        route = Delivering(self.journal, flow.flow, step, sink, mapping, self._lookup(step.connection), shift, gate)
+        if not isinstance(gate, InvoiceGate):
+            return route.run()
+        again = Again(gate.desk, sink, route.payload, self._life)
+        return again.run(self.connector(step.connection)) + route.run()
+
+    def _gate(self, flow: Flow, step: Deliver) -> Gate:
+        desk = Desk(self.journal, flow.flow, step)
+        if step.entity not in OF_INVOICES:
+            return Gate(desk)
+        return InvoiceGate(desk, self._life, self.connector(step.connection))
 
     def _reconcile(self, flow: Flow, step: Reconcile) -> Counts:
         mappings = self.root / "mappings"

@@ -63,7 +63,10 @@ class Pull(msgspec.Struct, tag_field="verb", tag="pull", forbid_unknown_fields=T
 
 
 class Poll(msgspec.Struct, tag_field="verb", tag="poll", forbid_unknown_fields=True, frozen=True):
-    """Read back the keys delivered to a sink whose result documents are not final yet."""
+    """Read back the keys delivered to a sink whose result documents are not final yet.
+
+    A key is asked for `every_seconds` after it was delivered, then after twice as long each time.
+    """
 
     name: str
     connection: str
@@ -71,8 +74,8 @@ class Poll(msgspec.Struct, tag_field="verb", tag="poll", forbid_unknown_fields=T
     mapping: str
     sink: str
     entity: str
-    open_states: tuple[str, ...] = ("issuing",)
-    every_seconds: int = 3
+    open_states: tuple[str, ...] = ("issuing", "waiting_login", "waiting_confirmation")
+    every_seconds: Natural = 4
     settings: dict[str, Any] = {}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from duijie.codec import Record
@@ -14,7 +14,6 @@ from duijie.journal.deliveries import Change, Delivered, Delivery
 
 GRACE_SECONDS = {Safety.NATURAL_KEY: 0.0, Safety.TOKEN: 0.0, Safety.ABSOLUTE: 0.0, Safety.LOOKUP: 3.0}
 LONGEST_PAUSE = 300.0
-HALT_SECONDS = 600.0  # until a halted delivery is looked at again where nobody has said that it may go on
 ATTEMPTS = 8
 COUNTED = {"done": "delivered", "rejected": "waiting", "unknown": "unknown", "pending": "postponed"}
 
@@ -30,6 +29,7 @@ class Parcel:
     payload: Record
     key: str
     figures: Figures
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_worn(self) -> bool:
@@ -66,7 +66,7 @@ def change_of(parcel: Parcel, outcome: Outcome, safety: Safety) -> Change:
             pause = max(outcome.after, min(2.0**parcel.delivery.attempts, LONGEST_PAUSE))
             return Change("pending", outcome.zh, retry_in=pause)
         case Halt():
-            return Change("pending", outcome.zh, retry_in=HALT_SECONDS)
+            return Change("pending", outcome.zh)
 
 
 def given_up(parcel: Parcel, outcome: Outcome) -> Outcome:
@@ -104,12 +104,27 @@ def revised(before: Delivered, said: str) -> str:
     )
 
 
+def unlike(parcel: Parcel, there: Found) -> list[tuple[str, str, str]]:
+    """What tells a document at the target from ours: (name, ours, theirs).
+
+    Figures must be the same on both sides; of marks (names, numbers, lines) those that both sides bring.
+    """
+    names = dict.fromkeys((*parcel.figures, *there.figures))
+    pairs: list[tuple[str, object, object]]
+    pairs = [(name, parcel.figures.get(name), there.figures.get(name)) for name in names]
+    pairs += [(name, ours, there.marks[name]) for name, ours in parcel.marks.items() if name in there.marks]
+    return [(name, _said(ours), _said(theirs)) for name, ours, theirs in pairs if ours != theirs]
+
+
+def _said(value: object) -> str:
+    return "无" if value in (None, "") else str(value)
+
+
 def conflict(parcel: Parcel, there: Found) -> str:
-    """Why a document that is there with other figures waits for a person."""
-    ours = ", ".join(f"{name} {value}" for name, value in parcel.figures.items())
-    theirs = ", ".join(f"{name} {value}" for name, value in there.figures.items())
+    """Why a document that is there, but is another than ours, waits for a person: everything that differs."""
     number = there.native_no or parcel.key
-    return f"目标系统已有单据 {number}, 但数值不同: 我方 {ours}; 对方 {theirs}。请人工核对, 不会覆盖"
+    told = "; ".join(f"{name} 我方 {ours}, 对方 {theirs}" for name, ours, theirs in unlike(parcel, there))
+    return f"目标系统已有单据 {number}, 但与我方不同: {told}。请人工核对, 不会覆盖"
 
 
 def withdrawn(before: Delivered) -> str:

@@ -1,4 +1,4 @@
-"""An always-on worker: delivers what is due within a second, beside the schedule or instead of it.
+"""An always-on worker: delivers and polls what is due within a second, beside the schedule or instead of it.
 
 Any number of workers, on any number of machines, share a PostgreSQL journal: they claim rows, never routes. In each
 every connection has a thread of its own, so that a slow system or one that is down delays no other, and the routes of a
@@ -16,13 +16,15 @@ from threading import Thread
 
 from duijie.connect.errors import DuijieError
 from duijie.engine import Engine
-from duijie.flow import Deliver, Flow
+from duijie.flow import Deliver, Flow, Poll
+from duijie.invoicing import polling
 from duijie.journal import deliveries, planning
 from duijie.shift import Turn
 
 TURN_SECONDS = 5.0
 LOOK_SECONDS = 0.5
 LONGEST_PAUSE = 30.0
+LEFT = ("outstanding", "next_poll")  # what is still to come, not what was done
 
 log = logging.getLogger("duijie.worker")
 
@@ -31,17 +33,17 @@ Told = Callable[[str, Mapping[str, int]], None]
 
 @dataclass
 class Route:
-    """One deliver step, and when its next turn may be."""
+    """One deliver or poll step, and when its next turn may be."""
 
     flow: Flow
-    step: Deliver
+    step: Deliver | Poll
     not_before: float = 0.0
     pause: float = LOOK_SECONDS
 
     @property
     def sink(self) -> str:
-        """connection/sink."""
-        return f"{self.step.connection}/{self.step.sink}"
+        """connection/sink; of a poll, that whose results it reads."""
+        return self.step.sink if isinstance(self.step, Poll) else f"{self.step.connection}/{self.step.sink}"
 
     def rests(self) -> None:
         """Nothing could be done though something is due: longer and longer pauses."""
@@ -54,8 +56,8 @@ class Route:
 
 
 def routes_of(flows: Iterable[Flow]) -> list[Route]:
-    """Every deliver step of the flows."""
-    return [Route(flow, step) for flow in flows for step in flow.steps if isinstance(step, Deliver)]
+    """Every deliver and poll step of the flows."""
+    return [Route(flow, step) for flow in flows for step in flow.steps if isinstance(step, Deliver | Poll)]
 
 
 class Worker:
@@ -104,6 +106,8 @@ class Worker:
             return False
         journal = self._engine.journal
         try:
+            if isinstance(route.step, Poll):
+                return polling.has_work(journal, route.step)
             is_due = deliveries.has_work(journal, route.sink)
             return is_due or planning.has_fresh(journal, route.step.entity, route.sink)
         except DuijieError as error:
@@ -116,7 +120,7 @@ class Worker:
         except DuijieError as error:
             self._failed(route, error)
             return False
-        done = {name: number for name, number in counts.items() if number}
+        done = {name: number for name, number in counts.items() if number and name not in LEFT}
         if not done:
             route.rests()
             return False

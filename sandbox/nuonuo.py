@@ -4,18 +4,16 @@ It exists so that the connector meets the platform's strictness without an accou
 clock, token life and token quota, the `method` header, field lengths, line arithmetic, numbers that are taken once, and
 issuing that goes on after the answer. Source: 诺诺开放平台 "接入指南" and the 诺税通 SaaS methods (open.nuonuo.com).
 
-Seed (each key may be absent)::
+Seed (each key may be absent; those of sandbox/bureau.py too)::
 
     {"app_key": "…", "app_secret": "…", "tax_no": "339902999999789113", "seller_name": "…",
-     "issue_seconds": 2, "credit_line": "10000000.00",
+     "issue_seconds": 2, "credit_line": "10000000.00", "login": "in", "booked_buyers": [], "unknown_buyers": [],
      "limits": {"tokens": 50, "token_days": 30, "token_seconds": 86400}}
 
 A request with a `callBackUrl` is called back when it is through (faults: `drop_push`, `duplicate_webhook`); `items` of
 an ordered push (sandbox/push.py) are request numbers.
 
-`credit_line` is tax-exclusive and holds for a calendar month. Issued numbers carry the area 99, which no tax bureau
-has, so that nobody takes them for real. What a request comes to is settled when it is received and shown as time
-passes: everything is computed from the kept time of submission, so a restart changes nothing.
+What buyers do is ordered over `POST /_admin/bureau` (sandbox/bureau_admin.py).
 """
 
 from __future__ import annotations
@@ -28,7 +26,6 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -37,14 +34,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from duijie import codec
+from sandbox import bureau_admin
+from sandbox.bureau import DEFAULTS as BUREAU
+from sandbox.bureau import Bureau
 from sandbox.kit import Handler, Sandbox, json_response
 from sandbox.nuonuo_billing import Billing, Refused
 from sandbox.nuonuo_red import RedForms
+from sandbox.nuonuo_site import Desk, Files
 from sandbox.push import Parcel, Pusher, send
 from sandbox.store import Store
 
 PREFIX = "nuonuo.OpeMplatform."
-WRITES = ("requestBillingNew", "saveInvoiceRedConfirm")
+WRITES = (
+    "requestBillingNew",
+    "reInvoice",
+    "deliveryInvoice",
+    "saveInvoiceRedConfirm",
+    "confirm",
+    "confirmInfoCancel",
+)
 SKEW_SECONDS = 600
 DAY = 86400
 LIMITS = {"tokens": 50, "token_days": 30, "token_seconds": DAY}
@@ -53,8 +61,6 @@ DEFAULTS: dict[str, Any] = {
     "app_secret": "AS-demo-secret-0001",
     "tax_no": "339902999999789113",
     "seller_name": "诺诺测试企业",
-    "issue_seconds": 2,
-    "credit_line": "10000000.00",
 }
 QUERY = {"senid": re.compile(r"[0-9A-Za-z]{32}"), "nonce": re.compile(r"\d{8}"), "timestamp": re.compile(r"\d{10}")}
 
@@ -70,17 +76,28 @@ class NuonuoSandbox(Sandbox):
         super().__init__(store, clock)
         self._senids: dict[str, float] = {}
         if not store.get("config", "config"):
-            store.put("config", "config", {**DEFAULTS, "issue_seconds": Decimal(2)})
-        self.billing = Billing(store, self.now)
-        self.forms = RedForms(store, self.billing)
+            store.put("config", "config", dict(DEFAULTS))
+        self.bureau = Bureau(store, self.now)
+        self.files = Files(lambda: self.bureau, lambda: self._config["app_secret"])
+        self.billing = Billing(store, self.bureau, self.files.of)
+        self.forms = RedForms(self.bureau, self.billing)
+        self.desk = Desk(self.bureau, self.billing, store)
         self.pusher = Pusher(self.call_back)
         self._calling_back: set[asyncio.Task[None]] = set()
         self._methods: Mapping[str, Method] = {
             "requestBillingNew": self.billing.submit,
             "queryInvoiceResult": self.billing.query,
+            "reInvoice": self.billing.retry,
+            "deliveryInvoice": self.billing.deliver,
             "getCreditLine": self.billing.credit,
+            "getCertificationStatus": self.desk.status,
+            "getQrCode": self.desk.code,
+            "verifyComplete": self.desk.done,
             "saveInvoiceRedConfirm": self.forms.save,
             "queryInvoiceRedConfirm": self.forms.query,
+            "refreshInvoiceRedConfirm": self.forms.refresh,
+            "confirm": self.forms.confirm,
+            "confirmInfoCancel": self.forms.cancel,
         }
 
     def routes(self) -> Sequence[tuple[str, str, Handler]]:
@@ -88,8 +105,9 @@ class NuonuoSandbox(Sandbox):
         own: list[tuple[str, str, Handler]] = [
             ("POST", "/open/v1/services", self._gateway),
             ("POST", "/accessToken", self._token),
+            ("GET", "/files/{name}", self._file),
         ]
-        return [*own, self.pusher.route()]
+        return [*own, self.pusher.route(), *bureau_admin.routes(lambda: self.bureau)]
 
     def is_write(self, request: Request, body: bytes) -> bool:
         """Every method is a POST to one address: the header says which one it is."""
@@ -98,8 +116,7 @@ class NuonuoSandbox(Sandbox):
     def seed(self, data: dict[str, Any]) -> None:
         """Load the shape in the module's docstring; what was issued since stays."""
         given = {name: data[name] for name in DEFAULTS if name in data}
-        if "issue_seconds" in given:
-            given["issue_seconds"] = Decimal(str(given["issue_seconds"]))
+        self.bureau.settings({name: data[name] for name in BUREAU if name in data})
         self.store.put("config", "config", {**self._config, **given})
         if "limits" in data:
             self.store.put("config", "limits", dict(data["limits"]))
@@ -118,6 +135,7 @@ class NuonuoSandbox(Sandbox):
 
     async def _gateway(self, request: Request) -> Response:
         body = await request.body()
+        self.files.base = str(request.base_url).rstrip("/")
         try:
             self._check_caller(request, body)
             method = self._methods.get(request.headers["method"].removeprefix(PREFIX))
@@ -130,6 +148,9 @@ class NuonuoSandbox(Sandbox):
             return json_response({"code": refused.code, "describe": str(refused), "result": None})
         return json_response({"code": "E0000", "describe": "成功", "result": result})
 
+    async def _file(self, request: Request) -> Response:
+        return await self.files.give(request)
+
     def _promise_callback(self, given: dict[str, Any]) -> None:
         """Call back when the invoice is through, as often as it takes (the platform's own intervals are not known)."""
         order = given.get("order") or {}
@@ -139,7 +160,7 @@ class NuonuoSandbox(Sandbox):
             task.add_done_callback(self._calling_back.discard)
 
     async def _keep_calling(self, url: str, number: str) -> None:
-        await asyncio.sleep(float(self._config["issue_seconds"]))
+        await asyncio.sleep(float(self.bureau.config["issue_seconds"]))
         for pause in (0.2, 0.4, 0.8, 1.6, 3.2):
             parcel = self.call_back(url, number, timedelta())
             dropped = any(one.kind == "drop_push" and one.due(number, is_write=True) for one in self.faults)
@@ -153,7 +174,7 @@ class NuonuoSandbox(Sandbox):
 
     def call_back(self, url: str, number: str, age: timedelta) -> Parcel:
         """The result of a request as the platform posts it: a form, without a signature."""
-        row = (self.billing.query({"orderNos": [number]}) if self.store.get("invoice", number) else [{}])[0]
+        row = (self.billing.query({"orderNos": [number]}) if self.bureau.blue(number) else [{}])[0]
         content = {
             "c_status": {"2": "1", "22": "2", "24": "3"}.get(str(row.get("status")), "1"),
             "c_orderno": number,

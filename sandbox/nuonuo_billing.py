@@ -1,62 +1,53 @@
-"""Blue invoices: taken once, issued while time passes, within the month's credit line (授信额度).
+"""Blue invoices as 诺税通 SaaS takes and shows them; the bureau (sandbox/bureau.py) numbers them.
 
-Source: 诺税通 SaaS requestBillingNew, queryInvoiceResult, getCreditLine (open.nuonuo.com). A request that cannot be
-issued (credit line used up, buyer unknown to the bureau) is still taken; its failure shows only in the query. The
-credit line counts amounts without tax; a red invoice of the same month gives its amount back.
+Source: requestBillingNew, queryInvoiceResult, reInvoice, getCreditLine, deliveryInvoice (open.nuonuo.com). A request
+that cannot be issued (credit line, login, buyer unknown to the bureau) is still taken; its failure shows only in the
+query, and reInvoice begins again under the same number, at most 20 times a day. What is asked of the bureau itself
+(a refresh) is limited to once in 30 seconds and 20 times a day.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from decimal import Decimal
 
-from sandbox.nuonuo_rules import FIELD, Record, Refused, check_lines, check_order, is_known, must
+from sandbox import bureau as tax
+from sandbox.bureau import Blue, Bureau, Line, Party
+from sandbox.nuonuo_rules import FIELD, Record, Refused, check_lines, check_order, money, must, rate
+from sandbox.nuonuo_special import check_special
 from sandbox.store import Store
 
 CHINA = timezone(timedelta(hours=8))
 NUMBERS_A_CALL = 50
-SIGNING_AFTER = Decimal("0.6")
+A_DAY = 20
+PAUSE = 30
+NUMBER = re.compile(r"\d{20}")
 KINDS = {"pc": "电子发票(普通发票)", "bs": "电子发票(增值税专用发票)"}
+CANONICAL = {"pc": "normal", "bs": "special"}
+NATURES = {"0": "normal", "1": "discount", "2": "discounted"}
+STATUS = {"issuing": "20", "signing": "21", "issued": "2", "failed": "22"}
 MESSAGES = {"20": "开票中", "21": "开票成功签章中", "2": "开票完成", "22": "开票失败"}
-NO_CREDIT = "开票预扣授信额度失败，授信额度不足，剩余可用额度：{left}"
-UNKNOWN_BUYER = "购方税号校验不通过，未查询到该纳税人信息"
+CODES = {"duplicate": "E9106", "buyer": "E9529", "not_found": "E9500"}
+REFRESHED = "刷新过于频繁, 请稍后再试"
+
+FilesOf = Callable[[str], Record]  # invoice number → pdfUrl, ofdUrl, xmlUrl
 
 
 class Billing:
-    """The blue invoices of the seller. Everything is computed from the kept time of submission (epoch ms)."""
+    """The blue invoices of the seller."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, bureau: Bureau, files: FilesOf) -> None:
         self._store = store
-        self.now = now
-        self._by_serial = {row["serialNo"]: row for row in store.all("invoice")}
-        self._by_number = {row["invoiceNo"]: row for row in store.all("invoice") if row["invoiceNo"]}
+        self._bureau = bureau
+        self.files = files
+        self._by_serial = {row["extra"]["serialNo"]: row["serial"] for row in bureau.blues()}
 
     @property
     def config(self) -> Record:
         """The seller's settings."""
         return self._store.get("config", "config") or {}
-
-    def milliseconds(self) -> int:
-        """Now, in epoch ms."""
-        return int(self.now().timestamp() * 1000)
-
-    def age(self, submitted: int) -> Decimal:
-        """How far a submission is: 0 when it was made, 1 or more when it is through."""
-        whole = self.config["issue_seconds"] * 1000
-        return (self.milliseconds() - submitted) / whole if whole else Decimal(1)
-
-    def month(self) -> str:
-        """The month the credit line is for, as yyyymm."""
-        return f"{self.now().astimezone(CHINA):%Y%m}"
-
-    def new_number(self) -> str:
-        """A 20-digit invoice number of the area 99."""
-        return f"{self.now().astimezone(CHINA):%y}992{self._store.next('invoice_number'):015d}"
-
-    def new_serial(self) -> str:
-        """A 20-digit serial number."""
-        return f"{self.now().astimezone(CHINA):%y%m%d%H%M%S}{self._store.next('serial'):08d}"
 
     def submit(self, given: Record) -> Record:
         """requestBillingNew."""
@@ -64,23 +55,15 @@ class Billing:
         if not isinstance(order, dict):
             raise Refused(FIELD, "缺少 order")
         check_order(order, self.config["tax_no"])
-        net, tax = check_lines(order.get("invoiceDetail"))
-        if self._store.get("invoice", order["orderNo"]):
-            raise Refused("E9106", f"订单编号 {order['orderNo']} 已存在")
-        cause = self._reserve(order, net)
-        row = {
-            "orderNo": order["orderNo"],
-            "serialNo": self.new_serial(),
-            "invoiceNo": "" if cause else self.new_number(),
-            "submitted": self.milliseconds(),
-            "month": self.month(),
-            "cause": cause,
-            "net": str(net),
-            "tax": str(tax),
-            "order": order,
-        }
-        self._keep(row)
-        return {"invoiceSerialNum": row["serialNo"]}
+        check_lines(order.get("invoiceDetail"))
+        check_special(order)
+        serial = f"{self._bureau.now().astimezone(CHINA):%y%m%d%H%M%S}{self._store.next('serial'):08d}"
+        try:
+            self._bureau.submit(self._blue(order, serial))
+        except tax.Refused as refused:
+            raise Refused(CODES.get(refused.reason, FIELD), refused.text) from None
+        self._by_serial[serial] = order["orderNo"]
+        return {"invoiceSerialNum": serial}
 
     def query(self, given: Record) -> list[Record]:
         """queryInvoiceResult."""
@@ -89,7 +72,7 @@ class Billing:
         must(all(isinstance(one, list) and len(one) <= NUMBERS_A_CALL for one in (serials, numbers)), "最多 50 个单号")
         details = given.get("isOfferInvoiceDetail", "0")
         must(details in ("0", "1"), "isOfferInvoiceDetail 无效")
-        rows = map(self._by_serial.get, serials) if serials else (self._store.get("invoice", one) for one in numbers)
+        rows = [self._of_serial(one) for one in serials] if serials else [self._bureau.blue(one) for one in numbers]
         shown = [self._shown(row) for row in rows if row]
         must(bool(shown), "未查询到发票", "E9500")
         if details == "0":
@@ -97,71 +80,98 @@ class Billing:
                 del row["invoiceItems"]
         return shown
 
+    def retry(self, given: Record) -> str:
+        """reInvoice."""
+        number = given.get("orderno") or self._by_serial.get(str(given.get("fpqqlsh")), "")
+        row = self._bureau.blue(str(number))
+        if row is None:
+            raise Refused("E9500", "未查询到发票")
+        state = self._bureau.status(row)
+        if state != "failed":
+            return "发票已生成，无需再重试开票" if state == "issued" else "开票中（重试中），请耐心等待开票结果"
+        must(self._times("reInvoice", row["serial"]) < A_DAY, "重试次数超过 20 次/天", "E9613")
+        self._note("reInvoice", row["serial"])
+        self._bureau.retry(row["serial"])
+        return "开票中（重试中），请耐心等待开票结果"
+
     def credit(self, given: Record) -> Record:
-        """getCreditLine, read."""
+        """getCreditLine, refreshed or read."""
         must(given.get("queryType") in ("0", "1"), "queryType 无效")
-        total, used = Decimal(self.config["credit_line"]), self._used()
+        if given["queryType"] == "0":
+            self.ask_bureau("getCreditLine", PAUSE)
+        total, used = self._bureau.credit()
         return {
             "requestStatus": "1",
             "totalCreditLine": str(total),
             "usedCreditLine": str(used),
             "availableCreditLine": str(total - used),
-            "amountUpdateTime": f"{self.now().astimezone(CHINA):%Y-%m-%d %H:%M:%S}",
+            "amountUpdateTime": f"{self._bureau.now().astimezone(CHINA):%Y-%m-%d %H:%M:%S}",
         }
 
-    def give_back(self, blue: Record, net: Decimal) -> None:
-        """A red of the same month returns its amount without tax (net is negative)."""
-        if blue["month"] == self.month():
-            self._store.put("credit", self.month(), {"used": str(self._used() + net)})
+    def deliver(self, given: Record) -> Record:
+        """deliveryInvoice: kept in the collection `delivered`."""
+        number = str(given.get("invoiceNum", ""))
+        must(given.get("taxnum") == self.config["tax_no"], "taxnum 与授权的税号不一致")
+        must(bool(NUMBER.fullmatch(number)) and not given.get("invoiceCode"), "数电票只填 20 位 invoiceNum")
+        must(bool(given.get("mail") or given.get("phone")), "phone 与 mail 不能同时为空")
+        row = self._bureau.by_number(number)
+        must(row is not None, "未查询到发票", "E9500")
+        self._store.put("delivered", str(self._store.next("delivered")), dict(given))
+        return {"invoiceNum": number}
 
-    def issued(self, number: str) -> Record | None:
-        """The kept row of an issued blue invoice."""
-        row = self._by_number.get(number)
-        return row if row and self.status(row) in ("21", "2") else None
+    def ask_bureau(self, method: str, pause: int) -> None:
+        """Count a refresh. Raises Refused where it comes too often."""
+        last = (self._store.get("refreshed", method) or {"at": 0})["at"]
+        now = self._bureau.milliseconds()
+        must(now - last >= pause * 1000, REFRESHED, "E9301")
+        must(self._times(method, "") < A_DAY, "当日刷新次数已达 20 次", "E9301")
+        self._note(method, "")
+        self._store.put("refreshed", method, {"at": now})
 
-    def status(self, row: Record) -> str:
-        """20 issuing, 21 being signed, 2 issued, 22 failed."""
-        age = self.age(row["submitted"])
-        if age >= 1:
-            return "22" if row["cause"] else "2"
-        return "21" if age >= SIGNING_AFTER and not row["cause"] else "20"
+    def _of_serial(self, serial: str) -> Record | None:
+        """The blue or red row under the platform's own serial number."""
+        return self._bureau.blue(self._by_serial.get(serial, "")) or self._bureau.red(serial)
 
-    def _used(self) -> Decimal:
-        return Decimal((self._store.get("credit", self.month()) or {"used": "0.00"})["used"])
+    def _times(self, what: str, of: str) -> int:
+        return int((self._store.get("times", self._day(what, of)) or {"times": 0})["times"])
 
-    def _reserve(self, order: Record, net: Decimal) -> str:
-        """Take the amount off the month's credit line; why the request will fail, or nothing."""
-        tax_no = order.get("buyerTaxNum", "")
-        if order.get("taxNumVerifyFlag") == "1" and tax_no and not is_known(tax_no):
-            return UNKNOWN_BUYER
-        left = Decimal(self.config["credit_line"]) - self._used()
-        if net > left:
-            return NO_CREDIT.format(left=left)
-        self._store.put("credit", self.month(), {"used": str(self._used() + net)})
-        return ""
+    def _note(self, what: str, of: str) -> None:
+        self._store.put("times", self._day(what, of), {"times": self._times(what, of) + 1})
 
-    def _keep(self, row: Record) -> None:
-        self._store.put("invoice", row["orderNo"], row)
-        self._by_serial[row["serialNo"]] = row
-        if row["invoiceNo"]:
-            self._by_number[row["invoiceNo"]] = row
+    def _day(self, what: str, of: str) -> str:
+        return f"{what}:{of}:{self._bureau.now().astimezone(CHINA):%Y%m%d}"
+
+    def _blue(self, order: Record, serial: str) -> Blue:
+        config = self.config
+        bank = order.get("salerAccount", "")
+        buyer = {"address": order.get("buyerAddress", ""), "phone": order.get("buyerTel", "")}
+        return Blue(
+            order["orderNo"],
+            CANONICAL[order["invoiceLine"]],
+            Party(config["seller_name"], order["salerTaxNum"], order.get("salerAddress", ""), bank=bank),
+            Party(order["buyerName"], order.get("buyerTaxNum", ""), **buyer, bank=order.get("buyerAccount", "")),
+            tuple(_line(line) for line in order["invoiceDetail"]),
+            remark=order.get("remark", ""),
+            drawer=order["clerk"],
+            extra={"serialNo": serial, "order": order},
+            verifies_buyer=order.get("taxNumVerifyFlag") == "1",
+        )
 
     def _shown(self, row: Record) -> Record:
-        order, status = row["order"], self.status(row)
-        has_number = status in ("21", "2")
-        number = row["invoiceNo"] if has_number else ""
-        through = row["submitted"] + int(self.config["issue_seconds"] * 1000)
+        order, status = row["extra"]["order"], STATUS[self._bureau.status(row)]
+        number = row["number"]
+        is_red = row["colour"] == "red"
+        through = row["submitted"] + int(Decimal(self._bureau.config["issue_seconds"]) * 1000)
+        files = self.files(number) if status == "2" else {"pdfUrl": "", "ofdUrl": "", "xmlUrl": ""}
         return {
-            "serialNo": row["serialNo"],
-            "orderNo": row["orderNo"],
+            "serialNo": row["serial"] if is_red else row["extra"]["serialNo"],
+            "orderNo": "" if is_red else row["serial"],
             "status": status,
             "statusMsg": MESSAGES[status],
-            "failCause": row["cause"] if status == "22" else "",
-            "pdfUrl": "",
-            "ofdUrl": "",
-            "xmlUrl": "",
+            "failCause": row["text"] if status == "22" else "",
+            **files,
             "pictureUrl": "",
-            "invoiceTime": through if has_number else None,
+            "invoiceTime": through if number else None,
             "invoiceCode": "",
             "invoiceNo": number,
             "allElectronicInvoiceNumber": number,
@@ -174,12 +184,30 @@ class Billing:
             "clerk": order["clerk"],
             "salerTaxNum": order["salerTaxNum"],
             "saleName": self.config["seller_name"],
-            "remark": order.get("remark", ""),
-            "invoiceType": "1",
+            "remark": row["remark"],
+            "invoiceType": "2" if is_red else "1",
+            "oldEleInvoiceNumber": row["blue_number"] if is_red else "",
+            "specificFactor": order.get("specificFactor", "0"),
             "emailNotifyStatus": "0",
             "phoneNotifyStatus": "0",
-            "invoiceItems": [_item(line) for line in order["invoiceDetail"]],
+            "invoiceItems": list(map(_red_item, row["lines"]) if is_red else map(_item, order["invoiceDetail"])),
         }
+
+
+def _line(line: Record) -> Line:
+    return Line(
+        line["goodsName"],
+        line["goodsCode"],
+        rate(line),
+        money(line, "taxExcludedAmount"),
+        money(line, "tax"),
+        line.get("specType", ""),
+        line.get("unit", ""),
+        Decimal(line["num"]) if line.get("num") else None,
+        Decimal(line["price"]) if line.get("price") else None,
+        line.get("favouredPolicyFlag", ""),
+        NATURES[line.get("invoiceLineProperty") or "0"],
+    )
 
 
 def _item(line: Record) -> Record:
@@ -196,6 +224,23 @@ def _item(line: Record) -> Record:
         "itemSelfCode": line.get("selfCode", ""),
         "isIncludeTax": "true" if line["withTaxFlag"] == "1" else "false",
         "invoiceLineProperty": line.get("invoiceLineProperty", "0"),
+    }
+
+
+def _red_item(line: Record) -> Record:
+    return {
+        "itemName": line["name"],
+        "itemUnit": line["unit"],
+        "itemPrice": line["price"],
+        "itemTaxRate": line["rate"],
+        "itemNum": line["qty"],
+        "itemAmount": line["net"],
+        "itemTaxAmount": line["tax"],
+        "itemSpec": line["spec"],
+        "itemCode": line["tax_class_code"],
+        "itemSelfCode": "",
+        "isIncludeTax": "false",
+        "invoiceLineProperty": "0",
     }
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from duijie import leases, parcels
 from duijie.codec import Record
 from duijie.connect import leave
-from duijie.connect.errors import ConfigError, ConnectorFault, NotSent
+from duijie.connect.errors import ConfigError, ConnectorFault, CredentialError, DuijieError, NotSent, RateLimited
 from duijie.connect.protocol import Done, Figures, Found, Later, Outcome, Refused, Safety, Unknown
 from duijie.connect.retry import outcome_of
 from duijie.deliver import Delivering, must_take
@@ -467,6 +467,39 @@ class TestAConnectorThatIsWrong:
         with pytest.raises(ConnectorFault, match="KeyError"):
             run(kept, Hostile("find"), tmp_path)
         assert states(kept) == {"a": "pending"}
+
+
+class OneShopIsShut(Target):
+    """Refuses every question that touches what begins with "s"."""
+
+    def __init__(self, error: DuijieError) -> None:
+        super().__init__(Safety.LOOKUP)
+        self.error = error
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
+        if any(key.startswith("s") for key in keys):
+            raise self.error
+        return super().find(keys)
+
+
+class TestATargetThatRefusesAPartOfAQuestion:
+    KEYS = "a", "b", "s1", "c", "d", "s2", "e"
+
+    def test_gets_all_the_others_and_the_run_says_what_is_wrong(self, kept: Journal, tmp_path: Path) -> None:
+        target = OneShopIsShut(CredentialError("店铺 s 的授权已撤销, 请店主重新授权"))
+        orders(kept, *self.KEYS)
+        with pytest.raises(CredentialError, match="重新授权"):
+            run(kept, target, tmp_path)
+        assert states(kept) == {key: "pending" if key.startswith("s") else "done" for key in self.KEYS}
+        assert sorted(one["no"] for one in target.held) == ["a", "b", "c", "d", "e"]
+
+    def test_leaves_alone_for_as_long_as_it_was_told_what_is_banned(self, kept: Journal, tmp_path: Path) -> None:
+        orders(kept, *self.KEYS)
+        run(kept, OneShopIsShut(RateLimited("店铺 s 被限流", retry_after=500.0)), tmp_path)
+        assert states(kept)["s1"] == "pending"
+        due = deliveries.next_due(kept, "target/order")
+        assert due is not None
+        assert 400 < (due - kept.now()).total_seconds() <= 500
 
 
 def test_what_is_lost_again_and_again_ends_with_a_person(kept: Journal, target: Target, tmp_path: Path) -> None:

@@ -16,8 +16,21 @@ ORDER = [  # each room may import those before it, never those after it
     {"codec", "connect", "difference", "people"},
     {"schemas"},
     {"mapping", "journal", "flow", "flowfile"},
-    {"given", "leases", "parcels", "runtime", "sharing", "shift"},
-    {"pull", "deliver", "reconcile", "derive", "alerts", "report", "replay", "codes", "provenance", "ingress"}
+    {"given", "leases", "parcels", "desk", "looking", "runtime", "sharing", "shift"},
+    {
+        "pull",
+        "deliver",
+        "versions",
+        "invoicing",
+        "reconcile",
+        "derive",
+        "alerts",
+        "report",
+        "replay",
+        "codes",
+        "provenance",
+        "ingress",
+    }
     | {"watch", "keep"},
     {"drift", "diagnosis", "scaffold"},
     {"masking", "places", "yamltests"},

@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-
 from connectors.k3cloud.signing import Identity, login_signature, signed_headers
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import CredentialError, DuijieError
 from duijie.connect.errortable import ErrorTable
-from duijie.connect.http import Http, read_json
+from duijie.connect.http import Answer, Http, read_json
 from duijie.connect.services import Services
 from duijie.connect.tokens import Token
 
@@ -84,7 +82,7 @@ class Client:
         response = self._http.send("POST", url, body=codec.encode_ordered(body), headers=headers, answers=DENIED)
         return self._read(response)
 
-    def _read(self, response: requests.Response) -> Any:
+    def _read(self, response: Answer) -> Any:
         if response.status_code in DENIED:
             raise ERRORS.error("denied", response.text[:200], where=f"{self._conn_id}.acct_id")
         if response.content.startswith(b"response_error:"):

@@ -13,7 +13,7 @@ from duijie.connect.protocol import Move, Plugin, Safety, Setting, Spec
 SPEC = Spec(
     conn_type="nuonuo",
     title="诺诺数电票",
-    summary="申请开票与红冲, 查询结果",
+    summary="申请开票与红冲, 查询结果与文件, 答复购方的红字确认单",
     settings=(
         Setting("host", "网关地址", target="host", default="https://sdk.nuonuo.com"),
         Setting("app_key", "App Key", target="login"),
@@ -35,8 +35,10 @@ SPEC = Spec(
     moves=(
         Move("invoice", "invoice", "发票"),
         Move("red_invoice", "invoice", "红字发票"),
+        Move("red_form", "red_form", "红字信息确认单"),
         Move("invoice_request", "invoice_request", "开票申请", Safety.NATURAL_KEY),
         Move("red_request", "red_request", "红字申请", Safety.NATURAL_KEY),
+        Move("red_answer", "red_answer", "确认单答复", Safety.LOOKUP),
     ),
 )
 

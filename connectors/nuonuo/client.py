@@ -19,7 +19,7 @@ from connectors.nuonuo.hook import callback_url
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import DuijieError, NotSent, OutcomeUnknown
+from duijie.connect.errors import DuijieError, NotSent, OutcomeUnknown, VendorRejected
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.services import Services
@@ -31,6 +31,9 @@ GATEWAY = "/open/v1/services"
 PREFIX = "nuonuo.OpeMplatform."
 SUCCESS = "E0000"
 FORM_NOT_FINISHED = "未完成"
+NO_CREDIT = "授信额度不足"
+NO_LOGIN = ("重新登录", "登录已失效", "扫码登录", "扫码认证", "实人认证", "实名认证", "短信验证码")
+MOST_BYTES = 20 * 1024 * 1024
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
 
@@ -47,9 +50,18 @@ def error_of(answer: Record, where: str) -> DuijieError | None:
     if code == SUCCESS:
         return None
     text = str(answer.get("describe") or "")
+    return ERRORS.error(_told(code, text), text, where=where)
+
+
+def _told(code: str, text: str) -> str:
+    """The row of errors.yaml: some codes stand for several things, and only the words tell which."""
     if code == "E9103" and FORM_NOT_FINISHED in text:
-        code = "open-form"
-    return ERRORS.error(code, text, where=where)
+        return "open-form"
+    if not code.startswith("E") or code in ERRORS.codes:
+        return code
+    if NO_CREDIT in text:
+        return "no-credit"
+    return "no-login" if any(words in text for words in NO_LOGIN) else code
 
 
 class Client:
@@ -87,6 +99,17 @@ class Client:
         if error := error_of(answer, method):
             raise error
         return answer.get("result")
+
+    def download(self, address: str) -> bytes:
+        """The bytes at an address that a query gave, at most 20 MB. Raises errors of the tree."""
+        content = self.retrier.read(lambda: self._http.send("GET", address)).content
+        if len(content) > MOST_BYTES:
+            raise VendorRejected(
+                f"发票文件 {len(content)} 字节, 超过 {MOST_BYTES} 字节; 请在诺诺平台人工下载核对",
+                en=f"the file has {len(content)} bytes, more than {MOST_BYTES}",
+                code="nuonuo:file-size",
+            )
+        return content
 
     def _signed(self, body: bytes) -> tuple[str, str]:
         app_key = self._connection.login

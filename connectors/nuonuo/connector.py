@@ -1,178 +1,56 @@
-"""Streams and sinks of 诺诺: requests for blue invoices, forms for red ones, and what has become of both.
+"""A connection to 诺诺: its streams and sinks, and what it offers beside them (credit line, login, files, delivery).
 
-Methods: requestBillingNew, queryInvoiceResult, saveInvoiceRedConfirm, queryInvoiceRedConfirm (open.nuonuo.com, 诺税通
-SaaS). Both ways of writing carry our own number, which the platform takes only once.
+Methods: getCreditLine, getCertificationStatus, getQrCode, deliveryInvoice (open.nuonuo.com, 诺税通 SaaS). The bureau
+may be asked anew (queryType 0) 20 times a day and once in 30 seconds, a new code to scan once a minute; where the
+platform declines that, what it knows is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
-from functools import partial
+from typing import Literal
 
 from connectors.nuonuo.client import Client
+from connectors.nuonuo.sinks import AnswerSink, RedSink, RequestSink
+from connectors.nuonuo.streams import CHINA, Invoices, RedForms, RedInvoices
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError, VendorRejected
-from duijie.connect.protocol import Done, Figures, Found, Outcome, Page, Safety, Sink, Stream, Window
-from duijie.connect.retry import side_by_side
+from duijie.connect.errors import MalformedMessage, VendorRejected
+from duijie.connect.invoicing import Ability, Copy, CreditLine, FileKind, Limits, Login
+from duijie.connect.protocol import Sink, Stream
 from duijie.connect.services import Services
 
-NUMBERS_A_CALL = 50
-NOTHING_FOUND = "nuonuo:E9500"
-SELLER = "0"
-FIGURES = {"gross": "taxIncludedAmount", "tax": "tax"}
-
-
-class Invoices:
-    """Blue invoices by our request numbers, as queryInvoiceResult sends them, lines included."""
-
-    name, entity, key = "invoice", "invoice", "orderNo"
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def partitions(self) -> Iterable[str]:
-        """One seller, one partition."""
-        return [""]
-
-    def read(self, window: Window) -> Iterator[Page]:
-        """The invoices of `window.keys`. Raises ConfigError without keys: the platform lists nothing by time."""
-        _require_keys(window, self.name)
-        for start in range(0, len(window.keys), NUMBERS_A_CALL):
-            yield Page(self.of(window.keys[start : start + NUMBERS_A_CALL]))
-
-    def of(self, numbers: Sequence[str]) -> list[Record]:
-        """The results of at most 50 request numbers; unknown numbers are absent (E9500 where none is known)."""
-        asked = {"orderNos": list(numbers), "isOfferInvoiceDetail": "1"}
-        try:
-            return [dict(row) for row in self._client.read("queryInvoiceResult", asked) or []]
-        except VendorRejected as refused:
-            if refused.code != NOTHING_FOUND:
-                raise
-            return []
-
-
-class RedInvoices:
-    """Red confirmation forms (红字信息确认单) by our application numbers, with the red invoice once there is one."""
-
-    name, entity, key = "red_invoice", "invoice", "billId"
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def partitions(self) -> Iterable[str]:
-        """One seller, one partition."""
-        return [""]
-
-    def read(self, window: Window) -> Iterator[Page]:
-        """The forms of `window.keys`. Raises ConfigError without keys."""
-        _require_keys(window, self.name)
-        for start in range(0, len(window.keys), NUMBERS_A_CALL):
-            yield Page(self.of(window.keys[start : start + NUMBERS_A_CALL]))
-
-    def of(self, numbers: Sequence[str]) -> list[Record]:
-        """The forms of these application numbers, each asked for alone: the query takes one."""
-        return [row for row in side_by_side(self._by_number, numbers) if row]
-
-    def _by_number(self, number: str) -> Record | None:
-        asked = {"identity": SELLER, "billId": number, "pageNo": "1", "pageSize": "10"}
-        listed = (self._client.read("queryInvoiceRedConfirm", asked) or {}).get("list") or []
-        return next((dict(row) for row in listed if row.get("billId") == number), None)
-
-
-class RequestSink:
-    """requestBillingNew. A payload is {"order": …}; a used orderNo is refused, so no invoice can be issued twice."""
-
-    name, entity = "invoice_request", "invoice_request"
-    safety = Safety.NATURAL_KEY
-    batch = 50
-
-    def __init__(self, client: Client, invoices: Invoices) -> None:
-        self._client = client
-        self._invoices = invoices
-
-    def key_of(self, payload: Record) -> str:
-        """Our request number."""
-        return str(payload["order"]["orderNo"])
-
-    def figures_of(self, payload: Record) -> Figures:
-        """The tax-included total and the tax in yuan: another tax than ours is a conflict, not a success."""
-        lines = payload["order"]["invoiceDetail"]
-        return {name: sum((Decimal(line[field]) for line in lines), Decimal(0)) for name, field in FIGURES.items()}
-
-    def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
-        """Requests by number, whatever has become of them: issuing, issued or failed."""
-        parts = [keys[start : start + NUMBERS_A_CALL] for start in range(0, len(keys), NUMBERS_A_CALL)]
-        return {row["orderNo"]: _found_request(row) for part in parts for row in self._invoices.of(part)}
-
-    def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
-        """One request per payload, in order; the connection's drawer signs where the payload names none."""
-        return side_by_side(lambda payload: self._client.retrier.outcome(partial(self._request, payload)), payloads)
-
-    def _request(self, payload: Record) -> Done:
-        order = {**payload["order"], "clerk": payload["order"].get("clerk") or self._client.clerk}
-        if self._client.callback_url:
-            order["callBackUrl"] = self._client.callback_url
-        result = self._client.call("requestBillingNew", {"order": order})
-        return Done(str(result["invoiceSerialNum"]), "", dict(result))
-
-
-class RedSink:
-    """saveInvoiceRedConfirm. A payload is {"gross": "-113.00", "tax": "-13.00", "form": what is sent}.
-
-    An empty `detail` stays out of the call: the whole blue is then reversed.
-    """
-
-    name, entity = "red_request", "red_request"
-    safety = Safety.NATURAL_KEY
-    batch = 50
-
-    def __init__(self, client: Client, forms: RedInvoices) -> None:
-        self._client = client
-        self._forms = forms
-
-    def key_of(self, payload: Record) -> str:
-        """Our application number."""
-        return str(payload["form"]["billId"])
-
-    def figures_of(self, payload: Record) -> Figures:
-        """The tax-included total and the tax in yuan, negative."""
-        return {"gross": Decimal(payload["gross"]), "tax": Decimal(payload["tax"])}
-
-    def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
-        """Forms by application number, in whatever state."""
-        return {row["billId"]: _found_form(row) for row in self._forms.of(keys)}
-
-    def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
-        """One form per payload, in order; the red invoice follows by itself once the form stands."""
-        return side_by_side(lambda payload: self._client.retrier.outcome(partial(self._save, payload)), payloads)
-
-    def _save(self, payload: Record) -> Done:
-        form = {name: value for name, value in payload["form"].items() if value != []}
-        bill_id = self._client.call("saveInvoiceRedConfirm", form)
-        return Done(str(bill_id), "", {"billId": bill_id})
+LIMITS = Limits(lines=2000, remark=200, name=90, buyer_name=100, number_places=8, number_characters=16)
+LOGGED_OUT, CHECK_PENDING = "0", "2"
+BY_SMS = "2"
+CODES = {"login": ("3", "2"), "scan": ("1", "0")}  # what is held, and how a new one is asked for
 
 
 class Nuonuo:
     """A connection to the invoices of one seller."""
 
+    ability = Ability(LIMITS, answers_forms=True, files=("xml", "ofd", "pdf"))
+
     def __init__(self, connection: Connection, services: Services) -> None:
         self._client = Client(connection, services)
         self._invoices = Invoices(self._client)
-        self._forms = RedInvoices(self._client)
+        self._reds = RedInvoices(self._client)
+        self._forms = RedForms(self._client)
 
     @property
     def streams(self) -> Mapping[str, Stream]:
-        """invoice, red_invoice."""
-        return {"invoice": self._invoices, "red_invoice": self._forms}
+        """invoice, red_invoice, red_form."""
+        return {"invoice": self._invoices, "red_invoice": self._reds, "red_form": self._forms}
 
     @property
     def sinks(self) -> Mapping[str, Sink]:
-        """invoice_request, red_request."""
+        """invoice_request, red_request, red_answer."""
         return {
             "invoice_request": RequestSink(self._client, self._invoices),
-            "red_request": RedSink(self._client, self._forms),
+            "red_request": RedSink(self._client, self._reds),
+            "red_answer": AnswerSink(self._client, self._forms),
         }
 
     def check(self) -> list[tuple[str, str]]:
@@ -180,23 +58,88 @@ class Nuonuo:
         self._invoices.of(["DUIJIE0CHECK"])
         return [("签名与 token", "有效"), ("销方税号", self._client.tax_no), ("开票员", self._client.clerk)]
 
+    def credit_line(self) -> CreditLine:
+        """The seller's line, asked of the bureau where that is allowed now. Raises errors of the tree."""
+        self._refresh("getCreditLine", {"queryType": "0"})
+        told = dict(self._client.read("getCreditLine", {"queryType": "1"}) or {})
+        if told.get("availableCreditLine") in (None, ""):
+            raise _not_told("授信额度", "credit line")
+        names = ("totalCreditLine", "usedCreditLine", "availableCreditLine")
+        total, used, available = (Decimal(str(told.get(name) or 0)) for name in names)
+        return CreditLine(total, used, available, _moment(told.get("amountUpdateTime")))
 
-def _found_request(row: Record) -> Found:
-    figures = {"gross": Decimal(row["orderAmount"]), "tax": Decimal(row["taxAmount"])}
-    return Found(str(row["serialNo"]), str(row.get("invoiceNo") or ""), figures, row)
+    def login(self) -> Login:
+        """Whether the drawer is logged in and has passed the real-person check, with the code to scan if not."""
+        drawer = self._client.clerk
+        entered = self._standing("2")
+        if entered.get("certificationStatus") == LOGGED_OUT:
+            if entered.get("loginType") == BY_SMS:
+                return Login(drawer, "sms", f"{drawer} 的电子税务局登录已失效, 请在诺诺平台用短信验证码登录")
+            return self._scan(drawer, "login", f"{drawer} 的电子税务局登录已失效, 请扫码登录")
+        if self._standing("1").get("certificationStatus") == CHECK_PENDING:
+            return self._scan(drawer, "scan", f"{drawer} 需要实名认证, 请用税务 APP 扫码")
+        return Login(drawer, "in" if entered else "unknown")
+
+    def fetch(self, invoice: Record, kind: FileKind) -> bytes:
+        """One file, from an address asked for now: those told earlier expire. Raises errors of the tree."""
+        serial = str(invoice.get("serial") or "")
+        row = self._invoices.of_serial(serial) if serial else None
+        if row is None and invoice["colour"] == "blue":
+            row = next(iter(self._invoices.of([invoice["request_no"]])), None)
+        address = str((row or {}).get(f"{kind}Url") or "")
+        if not address:
+            raise _no_file(invoice, kind)
+        return self._client.download(address)
+
+    def resend(self, invoice: Record, copy: Copy) -> None:
+        """deliveryInvoice by mail, text message, or both. Raises errors of the tree."""
+        sent = {"taxnum": self._client.tax_no, "invoiceCode": "", "invoiceNum": invoice["number"]}
+        where = {"mail": copy.mail, "phone": copy.phone}
+        body = {**sent, **{name: value for name, value in where.items() if value}}
+        self._client.retrier.write(lambda: self._client.call("deliveryInvoice", body))
+
+    def _standing(self, asked: str) -> Record:
+        return dict(self._client.read("getCertificationStatus", {"queryType": asked}) or {})
+
+    def _scan(self, drawer: str, what: Literal["login", "scan"], zh: str) -> Login:
+        held, anew = CODES[what]
+        told = self._code(held)
+        if not told.get("qrCode"):
+            self._refresh("getQrCode", {"queryType": anew})
+            told = self._code(held)
+        return Login(drawer, what, zh, str(told.get("qrCode") or ""), _moment(told.get("endTime")))
+
+    def _code(self, held: str) -> Record:
+        return dict(self._client.read("getQrCode", {"queryType": held}) or {})
+
+    def _refresh(self, method: str, body: Record) -> None:
+        """Have the platform ask the bureau; that it may not now is no error."""
+        try:
+            self._client.read(method, body)
+        except VendorRejected:
+            return
 
 
-def _found_form(row: Record) -> Found:
-    tax = Decimal(row["taxAmount"])
-    figures = {"gross": Decimal(row["taxExcludedAmount"]) + tax, "tax": tax}
-    return Found(str(row["billId"]), str(row.get("redInvoiceNumber") or ""), figures, row)
+def _moment(text: object) -> datetime | None:
+    return datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA) if text else None
 
 
-def _require_keys(window: Window, stream: str) -> None:
-    if not window.keys:
-        raise ConfigError(
-            f"诺诺的 {stream} 只能按我方单号查询, 请在流程中用 poll 步骤代替 pull",
-            en=f"{stream} can be read by our numbers only; use a poll step instead of pull",
-            code="nuonuo:keys",
-            where=stream,
-        )
+def _not_told(what: str, en: str) -> MalformedMessage:
+    return MalformedMessage(
+        f"诺诺还没有取到{what}, 请稍后再查, 或在诺诺平台刷新",
+        en=f"the platform has no {en} yet; ask again later",
+        code="nuonuo:empty",
+    )
+
+
+def _no_file(invoice: Record, kind: str) -> VendorRejected:
+    number = invoice.get("number") or invoice["request_no"]
+    return VendorRejected(
+        f"诺诺没有给出发票 {number} 的 {kind} 文件; 请在诺诺平台为企业开通该格式, 或在电子税务局下载",
+        en=f"the platform gives no {kind} of invoice {number}",
+        code="nuonuo:no-file",
+        where=str(number),
+    )
+
+
+__all__ = ["Nuonuo"]

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import requests
-
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
@@ -27,7 +25,7 @@ from duijie.connect.errors import (
     VendorRejected,
 )
 from duijie.connect.errortable import ErrorTable
-from duijie.connect.http import Http, read_json
+from duijie.connect.http import Answer, Http, read_json
 from duijie.connect.services import Services
 from duijie.connect.tokens import Token
 
@@ -144,7 +142,7 @@ class Client:
         return dict(result)
 
 
-def _answer(response: requests.Response, where: str) -> Any:
+def _answer(response: Answer, where: str) -> Any:
     """The JSON of an answer. Raises the error that it tells."""
     answer = read_json(response)
     if error := error_of(answer, response.status_code, where):

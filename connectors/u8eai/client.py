@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import requests
 from lxml import etree
 
 from connectors.u8eai.settings import RATE, RECEIVER
@@ -21,7 +20,7 @@ from duijie.connect import xml
 from duijie.connect.connection import Connection
 from duijie.connect.errors import AnswerLost, DuijieError, InvalidDocument, MalformedMessage
 from duijie.connect.errortable import ErrorTable
-from duijie.connect.http import Http
+from duijie.connect.http import Answer, Http
 from duijie.connect.services import Services
 
 PAGE = "/U8EAI/import.asp"
@@ -86,7 +85,7 @@ class Client:
         return read(self._http.send("POST", self._url, body=xml.serialise(root), headers=headers))
 
 
-def read(response: requests.Response) -> etree._Element:
+def read(response: Answer) -> etree._Element:
     """The `ufinterface` of an answer. Raises AnswerLost for anything else.
 
     ASP pages may answer in the code page of the server, and say so in the header only.
@@ -95,7 +94,7 @@ def read(response: requests.Response) -> etree._Element:
     try:
         root = xml.parse(body)
     except MalformedMessage as error:
-        root = _in_code_page(body, response.encoding or "", error)
+        root = _in_code_page(body, response.encoding, error)
     if root.tag != "ufinterface":
         raise _lost(f"the answer is <{root.tag}>")
     return root

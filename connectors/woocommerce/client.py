@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-import requests
 
 from connectors.woocommerce import oauth
 from duijie import codec
@@ -23,7 +22,7 @@ from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError, DuijieError, OutcomeUnknown, Terminal, VendorBusy
 from duijie.connect.errortable import ErrorTable
-from duijie.connect.http import Http, read_json
+from duijie.connect.http import Answer, Http, read_json
 from duijie.connect.protocol import Later, Outcome
 from duijie.connect.retry import Retrier, outcome_of
 from duijie.connect.services import Services
@@ -35,7 +34,7 @@ ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
 
 @dataclass(frozen=True)
-class Answer:
+class Listed:
     """What a read brought: a record or a list, and of a list how many there are and on how many pages."""
 
     rows: Any
@@ -72,18 +71,18 @@ class Client:
             raise ERRORS.error("outcome-unknown", "not a list", where=path)
         return rows
 
-    def page(self, path: str, **parameters: Any) -> Answer:
+    def page(self, path: str, **parameters: Any) -> Listed:
         """Read one page of a list. A list without its length is an AnswerLost: nothing may be taken for the end."""
         return self.retrier.read(lambda: _counted(self._read(path, parameters), path))
 
-    def later(self, path: str, **parameters: Any) -> Callable[[], Answer]:
+    def later(self, path: str, **parameters: Any) -> Callable[[], Listed]:
         """Fetch one page of a list now and parse it when the result is called; what is no list is then read again.
 
         Records that are made in the thread that uses them cost a third less than those that another one hands over.
         """
         fetched = self.retrier.read(lambda: self._fetch(path, parameters))
 
-        def parsed() -> Answer:
+        def parsed() -> Listed:
             try:
                 return _counted(_answer(fetched), path)
             except OutcomeUnknown:
@@ -107,13 +106,13 @@ class Client:
         """Repeats calls of this connection; there is no token to fetch anew."""
         return self._services.retrier(self._connection.conn_id)
 
-    def _read(self, path: str, parameters: Mapping[str, Any]) -> Answer:
+    def _read(self, path: str, parameters: Mapping[str, Any]) -> Listed:
         return _answer(self._fetch(path, parameters))
 
-    def _fetch(self, path: str, parameters: Mapping[str, Any]) -> requests.Response:
+    def _fetch(self, path: str, parameters: Mapping[str, Any]) -> Answer:
         return self._call("GET", path, {name: str(value) for name, value in parameters.items()}, None)
 
-    def _call(self, method: str, path: str, parameters: Mapping[str, str], body: bytes | None) -> requests.Response:
+    def _call(self, method: str, path: str, parameters: Mapping[str, str], body: bytes | None) -> Answer:
         url = f"{self.base}/{path}"
         headers = {"Accept": "application/json", "User-Agent": "duijie"}
         if body is not None:
@@ -140,7 +139,7 @@ class Client:
         return oauth.signed(method, url, parameters, key, secret, moment=now, nonce=self._nonce())
 
 
-def error_of(answer: requests.Response, where: str) -> DuijieError:
+def error_of(answer: Answer, where: str) -> DuijieError:
     """The error for a refusal; one that is not WordPress's own words (a firewall's page) goes by its HTTP status."""
     try:
         said = codec.decode(answer.content)
@@ -167,13 +166,13 @@ def _is_error(said: Any) -> bool:
     return isinstance(said, dict) and "message" in said and isinstance(said.get("code"), str | int)
 
 
-def _answer(fetched: requests.Response) -> Answer:
+def _answer(fetched: Answer) -> Listed:
     lengths = (fetched.headers.get(name, "") for name in ("X-WP-Total", "X-WP-TotalPages"))
     total, pages = (int(text) if text.isdigit() else -1 for text in lengths)
-    return Answer(read_json(fetched), total, pages)
+    return Listed(read_json(fetched), total, pages)
 
 
-def _counted(answer: Answer, where: str) -> Answer:
+def _counted(answer: Listed, where: str) -> Listed:
     if not isinstance(answer.rows, list) or answer.total < 0 or answer.pages < 0:
         raise ERRORS.error("outcome-unknown", "no list with X-WP-Total", where=where)
     return answer

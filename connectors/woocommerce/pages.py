@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeVar
 
-from connectors.woocommerce.client import Answer, Client
+from connectors.woocommerce.client import Client, Listed
 
 PAGE_SIZE = 100
 T = TypeVar("T")
@@ -36,7 +36,7 @@ def ahead(call: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[
                 one.cancel()
 
 
-def forward(client: Client, path: str, workers: int, **asked: Any) -> Iterator[Answer]:
+def forward(client: Client, path: str, workers: int, **asked: Any) -> Iterator[Listed]:
     """Every page in order, so many on their way at a time; `total` tells whether the list held still."""
     first = client.page(path, per_page=PAGE_SIZE, page=1, **asked)
     yield first
@@ -46,7 +46,7 @@ def forward(client: Client, path: str, workers: int, **asked: Any) -> Iterator[A
             yield page()
 
 
-def backward(client: Client, path: str, **asked: Any) -> Iterator[Answer]:
+def backward(client: Client, path: str, **asked: Any) -> Iterator[Listed]:
     """Every page, the last first: a list that shortens under our hands loses nothing."""
     first = client.page(path, per_page=PAGE_SIZE, page=1, **asked)
     if first.pages <= 1:

@@ -17,14 +17,13 @@ from typing import Any, TypeVar
 from urllib.parse import quote, quote_plus
 
 import msgspec
-import requests
 
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import CredentialError, DuijieError, NotSent, OutcomeUnknown
 from duijie.connect.errortable import ErrorTable
-from duijie.connect.http import Http, read_json
+from duijie.connect.http import Answer, Http, read_json
 from duijie.connect.services import Services
 from duijie.connect.tokens import Token
 
@@ -169,7 +168,7 @@ def before_writing(ask: Callable[[], T], what: str) -> T:
         ) from error
 
 
-def _envelope(response: requests.Response) -> Any:
+def _envelope(response: Answer) -> Any:
     """The JSON of an answer; a refusal by something before the gateway has none and is told by its status."""
     if response.status_code < 400:
         return read_json(response)

@@ -15,7 +15,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from duijie.connect.errors import JournalBusy, RateLimited, Terminal, VendorBusy
-from duijie.flow import Poll, Watch, load_flow, load_flows
+from duijie.flow import Watch, load_flow, load_flows
 
 POLL_LIMIT = timedelta(minutes=30)
 
@@ -83,7 +83,7 @@ class PollOperator(StepOperator):
         counts = self.run_step()
         if not counts.get("outstanding"):
             return counts
-        moment = datetime.now(UTC) + self._every()
+        moment = datetime.now(UTC) + timedelta(seconds=counts.get("next_poll", 0))
         if moment > deadline:
             self._give_up(counts["outstanding"])
         self._wait(moment, deadline)
@@ -98,10 +98,6 @@ class PollOperator(StepOperator):
             timeout=self.limit + timedelta(minutes=5),
         )
         raise AssertionError("defer returns never")
-
-    def _every(self) -> timedelta:
-        step = load_flow(Path(self.flow_file)).step(self.step)
-        return timedelta(seconds=step.every_seconds if isinstance(step, Poll) else 0)
 
     def _give_up(self, outstanding: int) -> NoReturn:
         from duijie.journal import Journal, work  # noqa: PLC0415

@@ -16,6 +16,7 @@ from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 from sqlalchemy import func, select
 
 from duijie.connect.errors import JournalBusy
+from duijie.invoicing import halts
 from duijie.journal import Journal, pushes
 from duijie.journal.tables import delivery, document
 
@@ -89,15 +90,18 @@ class JournalDoorbell(BaseEventTrigger):
     def waiting(self, journal: Journal) -> bool:
         """Whether something pushed waits, a delivery is due or a document came since the last ring.
 
-        Two index look-ups per route and per inlet.
+        Two index look-ups per route and per inlet. A halted sink rings for nothing but what is unknown: whether it goes
+        on is looked at by the sweep.
         """
         now = journal.now()
         with journal.reading() as tx:
             if any(pushes.is_waiting(tx, now, connection, stream) for connection, stream in self.inlets):
                 return True
+            shut = halts.shut(tx, now)
             for entity, sink in self.routes:
+                states = ("unknown",) if sink in shut else ("pending", "unknown")
                 due = select(delivery.c.id).where(delivery.c.sink == sink, delivery.c.due_at <= now)
-                due = due.where(delivery.c.state.in_(("pending", "unknown"))).limit(1)
+                due = due.where(delivery.c.state.in_(states)).limit(1)
                 if tx.execute(due).first() or tx.execute(_newest_id(entity)).scalar_one() > self._newest.get(entity, 0):
                     return True
         return False

@@ -44,6 +44,9 @@ KINDS = {
         Kind("voucher", "凭证被拒, 断号", (BOOKS,), (ENGINEER,)),
         Kind("reconcile", "对账差异", (BOOKS,), (SHOP, STORE)),
         Kind("invoice", "开票失败, 重复开票风险", (INVOICER,), (ENGINEER, BOOKS)),
+        Kind("credit", "授信额度不足", (BOOKS, INVOICER), (BOSS,)),
+        Kind("drawer", "开票员须登录或扫码", (INVOICER,), (BOOKS,)),
+        Kind("approval", "等待审批", (BOOKS,), (BOSS,)),
         Kind("month_end", "月结步骤逾期", (BOOKS, BOSS)),
         Kind("upgrade", "迁移轮次结果", (OPS, ENGINEER, STORE, BOOKS, BOSS)),
         Kind("data", "单据数据有误", (SHOP,), (ENGINEER,)),
@@ -68,6 +71,8 @@ RULES = {
     "push": "push",
     "mailbox": "push",
     "login": "security",
+    "halt_credit": "credit",
+    "halt_login": "drawer",
     "channel": "channel",
 }
 ITEMS = {
@@ -81,6 +86,7 @@ ITEMS = {
     "invoice": "invoice",
     "billing": "invoice",
     "vanished": "token",
+    "approval": "approval",
 }
 WATCHED = {
     "airflow": "run",
@@ -88,6 +94,7 @@ WATCHED = {
     "expiry": "token",
     "unmapped": "unmapped",
     "drift": "config",
+    "invoicing": "invoice",
 }
 
 

@@ -197,6 +197,17 @@ class Reversing(Protocol):
         """Undo each document; repeating it changes nothing further. Payloads are what was sent (empty: not known)."""
 
 
+@runtime_checkable
+class Resubmitting(Protocol):
+    """A sink whose platform keeps a failed request and is told to try the same one again, under the same number.
+
+    Where a sink is none, what has definitely failed is requested anew, under a new number.
+    """
+
+    def resubmit(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
+        """Have each failed request tried again as it is; for one that has not failed it changes nothing."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """One field of the connection form. `target` is where Airflow keeps it: host, login, password or extra."""

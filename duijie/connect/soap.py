@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 import zeep
 from lxml import etree
 from zeep.exceptions import Error as ZeepError
@@ -23,7 +22,7 @@ from zeep.transports import Transport
 
 from duijie.connect import xml
 from duijie.connect.errors import AnswerLost, ConfigError, MalformedMessage, VendorRejected
-from duijie.connect.http import Http
+from duijie.connect.http import Answer, Http
 
 ENCODING = "http://schemas.xmlsoap.org/soap/encoding/"
 ENVELOPES = ("{http://schemas.xmlsoap.org/soap/envelope/}", "{http://www.w3.org/2003/05/soap-envelope}")
@@ -157,7 +156,7 @@ class _Carrier(Transport):  # type: ignore[misc]
             return bytes(self._http.send("GET", url).content)
         return Path(url).expanduser().read_bytes()
 
-    def post(self, address: str, message: bytes, headers: dict[str, str]) -> requests.Response:
+    def post(self, address: str, message: bytes, headers: dict[str, str]) -> Answer:
         """The answer, which is a SOAP envelope. Raises AnswerLost and what Http.send raises."""
         self.left.yes = True
         response = self._http.send("POST", address, body=message, headers=headers, answers=(FAULTY,))

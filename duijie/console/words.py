@@ -93,6 +93,7 @@ KINDS = {
     "invoice": "开票校验",
     "billing": "票单勾稽",
     "vanished": "成批消失",
+    "approval": "等待审批",
 }
 SYSTEMS = {
     "taobao": "淘宝",

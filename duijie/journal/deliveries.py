@@ -23,9 +23,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, exists, func, select, update
 from sqlalchemy import Connection as Transaction
 
 from duijie import codec
@@ -64,7 +64,7 @@ class Claim(NamedTuple):
 class Delivery:
     """A claimed row with its document. `before` is the state it was claimed from, `target_key` what was sent under.
 
-    `overtaken`: there is a row for a newer version of the document.
+    `overtaken`: there is a row for a newer version of the document. `payload_hash`: of what left last.
     """
 
     id: int
@@ -74,6 +74,7 @@ class Delivery:
     target_key: str
     overtaken: bool
     document: Document
+    payload_hash: str = ""
 
     @property
     def claim(self) -> Claim:
@@ -120,9 +121,12 @@ def claim(journal: Journal, sink: str, states: Sequence[str], limit: int) -> lis
         mine = update(delivery).where(bulk.among(tx, delivery.c.id, [row.id for row in rows]))
         if rows:
             tx.execute(mine.values(**taken, **_signed(journal, "") | {"changed_at": now}))
-    return [
-        Delivery(r.id, r.turn + 1, r.state, r.attempts, r.target_key, r.overtaken, found[r.document_id]) for r in rows
-    ]
+    return [_taken(row, found[row.document_id]) for row in rows]
+
+
+def _taken(row: Row[Any], of: Document) -> Delivery:
+    turn = row.turn + 1
+    return Delivery(row.id, turn, row.state, row.attempts, row.target_key, row.overtaken, of, row.payload_hash)
 
 
 def _claimable(
@@ -138,7 +142,7 @@ def _claimable(
     earlier = select(other.c.id).where(same, other.c.id < delivery.c.id)
     ahead = earlier.where(other.c.state.in_(("pending", *IN_FLIGHT_STATES))).limit(1).scalar_subquery()
     overtaken = exists().where(same, other.c.id > delivery.c.id).label("overtaken")
-    names = ("id", "turn", "state", "attempts", "target_key", "document_id")
+    names = ("id", "turn", "state", "attempts", "target_key", "payload_hash", "document_id")
     query = select(*(delivery.c[name] for name in names), overtaken)
     query = query.where(
         delivery.c.sink == sink, delivery.c.state.in_(states), delivery.c.due_at <= now, ahead.is_(None)
@@ -247,7 +251,12 @@ def has_work(journal: Journal, sink: str) -> bool:
 def release(journal: Journal, ids: Iterable[int], why: str, by: str = "") -> int:
     """Send blocked, rejected or cancelled rows round again: their cause was removed, `by` whom where it is a person."""
     with journal.writing() as tx:
-        return _shift(tx, journal, delivery.c.id.in_(list(ids)), (*HELD, "cancelled"), Change("pending", why, by=by))
+        return release_in(tx, journal, ids, why, by)
+
+
+def release_in(tx: Transaction, journal: Journal, ids: Iterable[int], why: str, by: str = "") -> int:
+    """The same inside a transaction of the caller's (their work items belong to it)."""
+    return _shift(tx, journal, delivery.c.id.in_(list(ids)), (*HELD, "cancelled"), Change("pending", why, by=by))
 
 
 def cancel(journal: Journal, ids: Sequence[int], who: str, why: str) -> int:
@@ -301,6 +310,15 @@ def last_done(journal: Journal, sink: str, keys: Sequence[str]) -> dict[str, Del
         rows = tx.execute(query).all()
         found = by_ids(tx, [row.document_id for row in rows])
     return {r.key: Delivered(found[r.document_id], r.native_id, r.native_no, r.target_key) for r in rows}
+
+
+def done_under(journal: Journal, sink: str, target_keys: Sequence[str]) -> dict[str, Delivered]:
+    """By the key at the target, what a sink has got under it."""
+    query = select(delivery).where(delivery.c.sink == sink, delivery.c.state == "done").order_by(delivery.c.id)
+    with journal.reading() as tx:
+        rows = tx.execute(query.where(bulk.among(tx, delivery.c.target_key, list(target_keys)))).all()
+        found = by_ids(tx, [row.document_id for row in rows])
+    return {r.target_key: Delivered(found[r.document_id], r.native_id, r.native_no, r.target_key) for r in rows}
 
 
 def reached(journal: Journal, sink: str, keys: Sequence[str]) -> set[str]:

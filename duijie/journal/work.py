@@ -42,6 +42,7 @@ OWNERS = {
     "invoice": "开票员",
     "billing": "开票员",
     "vanished": "运维",
+    "approval": "会计",
 }
 NEXT_STEPS = {
     "unmapped": "在商品档案或对照表中补上该编码, 然后点“重放”: 所有等待的单据一次放行",
@@ -54,6 +55,7 @@ NEXT_STEPS = {
     "invoice": "按原因更正抬头、税号或商品编码后重新申请",
     "billing": "在开票工作台的票单勾稽表中逐条核对",
     "vanished": "检查该连接的账号、店铺授权与查询权限是否变更, 恢复后自动继续; 若确实成批删除, 请在目标系统逐张作废",
+    "approval": "在开票工作台 (或 duijie invoice approve / refuse) 批准或拒绝; 批准后自动发出",
 }
 MOVED = "已由其他待处理接管"
 PASSED = "重放后全部通过"
@@ -68,6 +70,7 @@ TITLES = {
     "invoice": "开票校验不通过",
     "billing": "票单勾稽有差异",
     "vanished": "来源记录成批消失, 未作废",
+    "approval": "等待审批",
 }
 LEVELS = {"credential": "紧急"}
 ADD_A_ROW = "在“对照”页 (或 duijie code set) 补上该编码: 所有等待的单据一次放行, 该流程下次运行时处理"

@@ -121,8 +121,8 @@ def test_each_failure_says_whether_it_was_carried_out(http: Http, url: str, path
 def test_what_leaves_is_what_requests_would_send(
     http: Http, method: str, url: str, body: bytes | None, headers: dict[str, str]
 ) -> None:
-    own = http._prepared(method, url, body, headers)
-    wanted = http._session.prepare_request(requests.Request(method, url, headers=headers, data=body))
+    own = http._wire.prepared(method, url, body, headers)
+    wanted = http._wire._session.prepare_request(requests.Request(method, url, headers=headers, data=body))
     assert (own.method, own.url, own.body, own.hooks) == (wanted.method, wanted.url, wanted.body, wanted.hooks)
     assert dict(own.headers) == dict(wanted.headers)
 

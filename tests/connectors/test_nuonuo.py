@@ -270,8 +270,8 @@ def test_a_platform_that_computed_another_tax_shows_in_the_figures(
     sink, sent = connect().sinks["invoice_request"], payload(request())
     sink.write([sent])
     number = sink.key_of(sent)
-    row = sandbox.store.get("invoice", number) or {}
-    sandbox.store.put("invoice", number, {**row, "net": "100.01", "tax": "12.99"})
+    row = sandbox.store.get("bureau_blue", number) or {}
+    sandbox.store.put("bureau_blue", number, {**row, "net": "100.01", "tax": "12.99"})
     assert dict(sink.find([number])[number].figures) != dict(sink.figures_of(sent))
 
 
@@ -283,7 +283,7 @@ def test_a_lost_answer_leaves_the_outcome_unknown_and_exactly_one_invoice(
     [outcome] = sink.write([sent])
     assert isinstance(outcome, Unknown)
     assert list(sink.find([sink.key_of(sent)])) == [sink.key_of(sent)]
-    assert len(sandbox.store.all("invoice")) == 1
+    assert len(sandbox.bureau.blues()) == 1
 
 
 def test_faults_for_writes_leave_queries_alone(connect: Callable[..., Nuonuo], sandbox: NuonuoSandbox) -> None:
@@ -327,6 +327,7 @@ def test_a_red_of_the_same_month_gives_credit_back_and_a_new_month_starts_afresh
     connector, of, made = connect(), order(), request()
     blue = issued(connector, made)
     connector.sinks["red_request"].write([red_payload(of, refund(of, "113.00"), blue, made)])
+    assert issued(connector, request(7000))["status"] == "failed"
     assert issued(connector, request(8))["status"] == "issued"
     CLOCK.pass_by(30 * 86400)
     assert issued(connector, request(9))["status"] == "issued"
@@ -399,7 +400,7 @@ def test_a_lost_answer_to_a_red_form_is_found_by_its_number(
     found = sink.find([sink.key_of(sent), "HZNEVERSENT"])
     assert {key: dict(one.figures) for key, one in found.items()} == {sink.key_of(sent): dict(sink.figures_of(sent))}
     assert isinstance(sink.write([sent])[0], Unknown)
-    assert len(sandbox.store.all("red_form")) == 1
+    assert len(sandbox.bureau.forms()) == 1
 
 
 @pytest.mark.parametrize(

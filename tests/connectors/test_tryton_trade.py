@@ -36,7 +36,7 @@ D = Decimal
 
 def marked(series: str) -> Any:
     marks = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.real_system(f"tryton {series}")]
-    return pytest.param(series, marks=marks)
+    return pytest.param(series, marks=[*marks, pytest.mark.long] if series == "6.0" else marks)
 
 
 @pytest.fixture(scope="session", params=[marked("8.2"), marked("6.0")])
@@ -534,6 +534,7 @@ class TestVoucher:
         assert second.native_no in refused(reverse(site.open(), "voucher", second.native_id), "posted").zh
         assert len(site.held(posted["key"])) == 1
 
+    @pytest.mark.short
     @pytest.mark.parametrize("cut_at", [b"account.move.create", b"account.move.post"])
     def test_a_lost_answer_is_posted_exactly_once(self, site: Site, cut_at: bytes) -> None:
         payload = voucher()
@@ -612,6 +613,7 @@ class TestReading:
         assert held(tryton, "stock_level", payload["key"] + "@WH")[0]["on_hand"] == D("1234567.89")
 
 
+@pytest.mark.short
 class TestCopied:
     """What is read becomes a canonical document, that a payload, that a record again which reads the same."""
 
@@ -675,6 +677,7 @@ class TestCopied:
         self.alike(tryton, "voucher", entered["key"], {"key": f"{entered['key']}x"})
 
 
+@pytest.mark.short
 class TestServer:
     def test_the_check_names_the_warehouses_and_how_far_orders_go(self, tryton: Tryton) -> None:
         rows = tryton.check()

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from connectors.woocommerce import CONNECTOR
-from connectors.woocommerce.client import Answer, error_for
+from connectors.woocommerce.client import Listed, error_for
 from connectors.woocommerce.connector import WooCommerce
 from connectors.woocommerce.oauth import signature, signed
 from connectors.woocommerce.orders import changed
@@ -273,7 +273,7 @@ def test_a_list_without_its_length_is_never_taken_for_the_end(
     connect: Callable[..., WooCommerce], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = connect()._client
-    monkeypatch.setattr(client, "_read", lambda path, _: Answer([], -1, -1))
+    monkeypatch.setattr(client, "_read", lambda path, _: Listed([], -1, -1))
     with pytest.raises(AnswerLost, match="X-WP-Total"):
         client.page("orders")
 

@@ -87,7 +87,7 @@ def others() -> Others:
     """Run the tests of others' clients and systems, and print who they are."""
     counting = Others()
     told = "--ignore=tests/connectors/test_vendure_contract.py"  # in the table already
-    chosen = ["-q", "--no-header", "-p", "no:randomly", "-m", "sdk or real_system", told, "tests"]
+    chosen = ["-q", "--no-header", "--long", "-p", "no:randomly", "-m", "sdk or real_system", told, "tests"]
     pytest.main(chosen, plugins=[counting])
     for (kind, name), told in sorted(counting.found.items()):
         print(f"{'client' if kind == 'sdk' else 'system'} {name}: {dict(told)}")

@@ -17,12 +17,12 @@ from threading import Lock, local
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import requests
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from urllib3.connection import HTTPConnection
 
 import duijie
+from duijie.connect.wire import Wire
 
 ANSWER_SECONDS = 30.0
 PRODUCT = f"{Path(duijie.__file__).parent}{os.sep}"
@@ -58,7 +58,7 @@ class Taps:
         """Put the taps in: from here on every commit and every call of this process is counted."""
         for dialect in (PGDialect_psycopg, SQLiteDialect_pysqlite):
             self._around(dialect, "do_commit", "commit", lambda *_: _committing())
-        self._around(requests.Session, "send", "call", lambda _, request, **__: self._called(request))
+        self._around(Wire, "exchange", "call", lambda _, method, url, *__: self._called(method, url))
         answer = HTTPConnection.getresponse
 
         def getresponse(connection: HTTPConnection, *args: Any, **kwargs: Any) -> Any:
@@ -68,8 +68,8 @@ class Taps:
 
         HTTPConnection.getresponse = getresponse  # type: ignore[method-assign]
 
-    def _called(self, request: requests.PreparedRequest) -> str:
-        self._calling.what = f"{request.method} {urlsplit(str(request.url)).path}"
+    def _called(self, method: str, url: str) -> str:
+        self._calling.what = f"{method} {urlsplit(url).path}"
         return str(self._calling.what)
 
     def _around(self, owner: type, name: str, place: str, told: Callable[..., str]) -> None:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from duijie.connect import http
+from duijie.connect import wire
 from duijie.connect.errors import AnswerLost, NotSent
 from duijie.connect.http import Http
 from duijie.connect.services import Services
@@ -32,7 +32,7 @@ Behaviour = Callable[[socket.socket], None]
 
 @pytest.fixture
 def sender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Http:
-    monkeypatch.setattr(http, "READ_SECONDS", 2)
+    monkeypatch.setattr(wire, "READ_SECONDS", 2)
     return Http(Services(TokenStore(tmp_path)).budget("test", "1000/second"))
 
 
@@ -92,8 +92,8 @@ def bomb(caller: socket.socket) -> None:
 def test_an_answer_that_does_not_end_is_given_up(
     sender: Http, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "ANSWER_SECONDS", 0.3)
-    monkeypatch.setattr(http, "ANSWER_BYTES", 10_000_000)
+    monkeypatch.setattr(wire, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(wire, "ANSWER_BYTES", 10_000_000)
     began = time.monotonic()
     with serving(behaviour) as port, pytest.raises(AnswerLost):
         sender.send("POST", f"http://127.0.0.1:{port}/", body=b"{}")

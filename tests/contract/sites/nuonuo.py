@@ -1,4 +1,4 @@
-"""诺诺 under contract. Its streams are read by our numbers: the platform lists nothing by time."""
+"""诺诺 under contract. Invoices are read by our numbers: the platform lists forms only by time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from duijie.contract import HookCase, SinkCase, Site, StreamCase
 from duijie.derive import invoices
 from duijie.mapping import StaticLookup, load_mapping
 from sandbox.nuonuo import NuonuoSandbox
-from tests.contract.served import CHINA_DAY, MAPPINGS, filled, served
+from tests.contract.served import CHINA_DAY, MAPPINGS, filled, lately, served
 
 REQUEST, RED = (load_mapping(MAPPINGS / f"nuonuo/{name}.out.yaml") for name in ("invoice_request", "red_request"))
 RULES = invoices.load_rules(MAPPINGS / "rules/invoice.yaml")
@@ -86,23 +86,24 @@ def asked(*keys: str) -> Window:
 
 def reversed_blues(connector: Connector) -> None:
     """Issue and take back."""
-    filled("invoice_request", SinkCase(nuonuo_request, "invoice"), REVERSED)(connector)
+    filled("invoice_request", SinkCase(nuonuo_request, "bureau_blue"), REVERSED)(connector)
     window = asked(*(request_no(number) for number in range(1, REVERSED + 1)))
     blues = [row for page in connector.streams["invoice"].read(window) for row in page.records]
     connector.sinks["red_request"].write([nuonuo_red(number, blue) for number, blue in enumerate(blues, 1)])
 
 
 def streams() -> dict[str, StreamCase]:
-    """Blue invoices and red ones by our numbers."""
+    """Blue invoices and red ones by our numbers, red forms by time."""
     numbers = {
         "invoice": [request_no(number) for number in range(1, ISSUED + 1)],
         "red_invoice": [f"HZ{number}" for number in range(1, REVERSED + 1)],
     }
     fills = {
-        "invoice": filled("invoice_request", SinkCase(nuonuo_request, "invoice"), ISSUED),
+        "invoice": filled("invoice_request", SinkCase(nuonuo_request, "bureau_blue"), ISSUED),
         "red_invoice": reversed_blues,
     }
-    return {
+    forms = StreamCase(lately(), REVERSED, mapping=MAPPINGS / "nuonuo/red_form.in.yaml", fill=reversed_blues)
+    return {"red_form": forms} | {
         name: StreamCase(
             asked(*keys),
             len(keys),
@@ -129,7 +130,7 @@ def nuonuo(url: str) -> Site:
     """Invoice requests, what becomes of them, and the callbacks that point at them."""
     requests = SinkCase(
         nuonuo_request,
-        "invoice",
+        "bureau_blue",
         spoil=lambda made: nuonuo_changed(made, buyerName=""),
         say=lambda made, text: nuonuo_changed(made, remark=text),
         cost=lambda made, amount: nuonuo_made(f"9{amount}".replace(".", ""), amount, BUYER),

@@ -1,0 +1,58 @@
+"""Asking a sink what it holds already, so that one document that cannot be asked for does not hold up the others.
+
+A target that refuses a whole question may mean only a part of it: of a connection with many shops one has withdrawn its
+authorisation, or is banned for a while. The question is then asked by halves, down to the documents it is refused for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from duijie.connect import answers
+from duijie.connect.errors import DuijieError, OutcomeUnknown, RateLimited, Terminal, Transient
+from duijie.connect.protocol import Found, Sink
+from duijie.parcels import Parcel, shielded
+
+TERMINAL_PAUSE = 60.0  # a person must act first: the run ends before these are due again
+SHORTEST_PAUSE = 5.0
+
+
+class Unanswered(NamedTuple):
+    """A parcel that could not be asked for, and why."""
+
+    parcel: Parcel
+    error: DuijieError
+
+    @property
+    def pause(self) -> float:
+        """Seconds until it is worth another try."""
+        if isinstance(self.error, Terminal):
+            return TERMINAL_PAUSE
+        return max(SHORTEST_PAUSE, getattr(self.error, "retry_after", 0.0))
+
+
+class Looked(NamedTuple):
+    """What the target holds, by key, and what it could not be asked for."""
+
+    found: dict[str, Found]
+    unanswered: list[Unanswered]
+
+
+def look_up(name: str, sink: Sink, parcels: Sequence[Parcel]) -> Looked:
+    """What the sink `name` holds of these. Raises nothing that a sink may raise."""
+    if not parcels:
+        return Looked({}, [])
+    try:
+        return Looked(shielded(name, lambda: answers.found(sink.find([one.key for one in parcels]))), [])
+    except (Terminal, RateLimited) as error:
+        if len(parcels) == 1:
+            return Looked({}, [Unanswered(parcels[0], error)])
+    except (Transient, OutcomeUnknown) as error:
+        return Looked({}, [Unanswered(one, error) for one in parcels])
+    middle = len(parcels) // 2
+    first, second = (look_up(name, sink, part) for part in (parcels[:middle], parcels[middle:]))
+    return Looked(first.found | second.found, first.unanswered + second.unanswered)
+
+
+__all__ = ["Looked", "Unanswered", "look_up"]

@@ -20,6 +20,7 @@ from duijie.alerts.sending import send_waiting
 from duijie.codes import fix
 from duijie.connect.connection import Connection, find_connection
 from duijie.connect.errors import ConfigError, Disabled, DuijieError, JournalBusy, LineDown
+from duijie.connect.invoicing import Invoicing
 from duijie.connect.protocol import Connector, Incident, Sink, Stream
 from duijie.connect.registry import open_connection, secret_values
 from duijie.connect.secrets import mask_text
@@ -27,7 +28,21 @@ from duijie.connect.services import Services
 from duijie.deliver import Delivering, must_take
 from duijie.derive.making import make
 from duijie.desk import OF_INVOICES, Desk
-from duijie.flow import Alert, Deliver, Derive, Drift, Flow, Poll, Pull, Reconcile, Step, Watch, load_flows
+from duijie.flow import (
+    Alert,
+    Deliver,
+    Derive,
+    Drift,
+    Fetch,
+    Flow,
+    Poll,
+    Pull,
+    Receive,
+    Reconcile,
+    Step,
+    Watch,
+    load_flows,
+)
 from duijie.given import must_be_given
 from duijie.ingress.heed import heed
 from duijie.invoicing import outcomes, polling
@@ -42,6 +57,10 @@ from duijie.journal.lookup import JournalLookup
 from duijie.journal.tables import incident, run
 from duijie.mapping import Mapping as FieldMapping
 from duijie.mapping import load_mapping
+from duijie.originals.archive import Archive
+from duijie.originals.fetch import Fetching
+from duijie.originals.inbox import counted, receive_mail, receive_path
+from duijie.originals.received import Receiving
 from duijie.pull import Refinery, pull, read_keys, refine
 from duijie.reconcile import compare_pairs
 from duijie.reconcile.billing import compare_billing
@@ -89,7 +108,7 @@ class Engine:
         return dict(counts)
 
     def _must_be_in_use(self, step: Step) -> None:
-        if isinstance(step, Pull | Poll | Deliver) and (line := self.services.line(step.connection)):
+        if isinstance(step, Pull | Poll | Deliver | Fetch) and (line := self.services.line(step.connection)):
             line.check()
 
     def connector(self, conn_id: str) -> Connector:
@@ -126,7 +145,7 @@ class Engine:
                 return self._deliver(flow, step)
             case Reconcile():
                 return self._reconcile(flow, step)
-            case Alert() | Watch() | Drift():
+            case Fetch() | Receive() | Alert() | Watch() | Drift():
                 return self._look_after(flow, step)
 
     def _pull(self, flow: Flow, step: Pull) -> Counts:
@@ -200,8 +219,25 @@ class Engine:
             counts.update(compare_billing(self.journal, flow.flow, mappings))
         return counts
 
-    def _look_after(self, flow: Flow, step: Alert | Watch | Drift) -> Counts:
+    def fetching(self, flow: Flow, step: Fetch) -> Fetching:
+        """What fetches the files of a connection's invoices."""
+        found = self.connector(step.connection)
+        invoicing = found if isinstance(found, Invoicing) else None
+        return Fetching(self.journal, flow.flow, step, invoicing, Archive.open())
+
+    def _receive(self, flow: Flow, step: Receive) -> Counts:
+        receiving = Receiving(self.journal, flow.flow, step, Archive.open())
+        taken = receive_path(receiving, Path(step.folder), tidy=True) if step.folder else []
+        if step.mailbox:
+            taken += receive_mail(receiving, self._find_connection(step.mailbox))
+        return counted(taken)
+
+    def _look_after(self, flow: Flow, step: Fetch | Receive | Alert | Watch | Drift) -> Counts:
         match step:
+            case Fetch():
+                return self.fetching(flow, step).run()
+            case Receive():
+                return self._receive(flow, step)
             case Alert():
                 return send_waiting(self.journal)
             case Watch():

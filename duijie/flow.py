@@ -2,7 +2,7 @@
 
 One YAML file each under dags/flows; the shape is checked strictly and `schemas/flow.json` is made from these classes.
 A step is one of the four verbs (pull, derive, deliver, reconcile), `poll` (a pull of the keys that we still wait
-for), `alert`, `watch` or `drift`.
+for), `fetch` (files of our invoices), `receive` (invoices of suppliers), `alert`, `watch` or `drift`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import yaml
 from croniter import croniter
 
 from duijie.connect.errors import ConfigError
+from duijie.connect.invoicing import FileKind
 from duijie.flowfile import fault_of, faults
 
 Natural = Annotated[int, msgspec.Meta(ge=0)]
@@ -121,6 +122,36 @@ class Deliver(msgspec.Struct, tag_field="verb", tag="deliver", forbid_unknown_fi
         return routed and not self.withdraws(document)
 
 
+class Fetch(msgspec.Struct, tag_field="verb", tag="fetch", forbid_unknown_fields=True, frozen=True):
+    """Fetch the files of issued invoices, keep them and hold them against what was asked for.
+
+    `tries`: how often a file that cannot be had is asked for, ever more rarely, before a person is told.
+    `seller_names`: tax number → name that the files must show.
+    """
+
+    name: str
+    connection: str
+    entity: str = "invoice"
+    kinds: tuple[FileKind, ...] = ("xml", "ofd", "pdf")
+    tries: Annotated[int, msgspec.Meta(ge=1)] = 8
+    batch: Annotated[int, msgspec.Meta(ge=1)] = 200
+    seller_names: dict[str, str] = {}
+
+
+class Receive(msgspec.Struct, tag_field="verb", tag="receive", forbid_unknown_fields=True, frozen=True):
+    """Take invoices of suppliers out of a folder, a mailbox (a connection's id) or both.
+
+    `companies`: tax number → name of those whom they may be made out to. `tolerance_fen`: how far the sums of their
+    headers may be off.
+    """
+
+    name: str
+    companies: dict[str, str]
+    folder: str = ""
+    mailbox: str = ""
+    tolerance_fen: Natural = 1
+
+
 class Reconcile(msgspec.Struct, tag_field="verb", tag="reconcile", forbid_unknown_fields=True, frozen=True):
     """Read both sides of a pair again and name every difference; `checks`: within the journal (billing: 票单勾稽)."""
 
@@ -158,7 +189,7 @@ class Drift(msgspec.Struct, tag_field="verb", tag="drift", forbid_unknown_fields
     newest: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
 
 
-Step = Pull | Poll | Derive | Deliver | Reconcile | Alert | Watch | Drift
+Step = Pull | Poll | Derive | Deliver | Fetch | Receive | Reconcile | Alert | Watch | Drift
 
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]

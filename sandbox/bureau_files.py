@@ -8,33 +8,30 @@ signature is said to be that of a sandbox. All numbers are of the impossible are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Protocol
 
 from lxml import etree
 
-from duijie import codec
 from sandbox import bureau_ofd
 
 Record = dict[str, Any]
 CHINA = timezone(timedelta(hours=8))
 DIGITS = "零壹贰叁肆伍陆柒捌玖"
 UNITS = ("", "拾", "佰", "仟")
-GROUPS = ("", "万", "亿", "万亿")
+GROUPS = ("", "万", "亿", "万")
 KINDS = {"special": ("01", "增值税专用发票"), "normal": ("02", "普通发票")}
 RATE_WORDS = {"03": "免税", "04": "不征税"}
 SHORT_NAMES = {"1090511": "计算机外部设备", "3040201": "信息技术服务", "30704": "餐饮服务", "1100301": "水冰雪"}
 ZERO = Decimal("0.00")
 CENT = Decimal("0.01")
+PLACES = Decimal("1e-13")
 
 
 class Register(Protocol):
     """What a row alone does not say."""
-
-    def by_number(self, number: str) -> Record | None:
-        """The row of an issued invoice."""
 
     def issued_at(self, row: Record) -> datetime | None:
         """When a row was issued."""
@@ -98,14 +95,6 @@ class Face:
         """价税合计."""
         return self.net + self.tax
 
-    @property
-    def note(self) -> str:
-        """备注, which on a red invoice begins with what it reverses."""
-        if self.colour == "blue":
-            return self.remark
-        told = f"被红冲蓝字数电票号码：{self.blue_number} 红字发票信息确认单编号：{self.form_no}"
-        return f"{told} {self.remark}".strip()
-
 
 def xml(row: Record, bureau: Register) -> bytes:
     """The XML of an issued row, blue or red."""
@@ -123,26 +112,22 @@ def pdf(row: Record, bureau: Register) -> bytes:
 
 
 def face_of(row: Record, bureau: Register) -> Face:
-    """The face of a bureau's row; what a red row leaves out is its blue's. Raises ValueError if it is not issued."""
+    """The face of a row of the bureau, blue or red. Raises ValueError if it is not issued."""
     issued = bureau.issued_at(row)
-    plain: Record = codec.decode(codec.encode_ordered(row))
-    number = str(plain.get("number") or plain.get("red_number") or "")
-    if issued is None or not number:
-        raise ValueError(f"{plain.get('serial') or plain.get('form_no')} is not issued")
-    blue_number = str(plain.get("blue_number") or "")
-    blue: Record = codec.decode(codec.encode_ordered(bureau.by_number(blue_number) or {})) if blue_number else {}
+    if issued is None or not row["number"]:
+        raise ValueError(f"{row['serial']} is not issued")
     return Face(
-        number=number,
+        number=row["number"],
         issued_at=issued.astimezone(CHINA),
-        kind=str(plain.get("kind") or blue.get("kind")),
-        seller=_side(plain.get("seller") or blue["seller"]),
-        buyer=_side(plain.get("buyer") or blue["buyer"]),
-        lines=tuple(_red_items(plain, blue) if blue else map(_item, plain["lines"])),
-        colour="red" if blue else "blue",
-        remark=str(plain.get("remark") or ""),
-        drawer=str(plain.get("drawer") or "管理员"),
-        blue_number=blue_number,
-        form_no=str(plain.get("form_no") or ""),
+        kind=row["kind"],
+        seller=Side(**row["seller"]),
+        buyer=Side(**row["buyer"]),
+        lines=tuple(map(_item, row["lines"])),
+        colour=row["colour"],
+        remark=row["remark"],
+        drawer=row["drawer"] or "管理员",
+        blue_number=row.get("blue_number", ""),
+        form_no=row.get("form_no", ""),
     )
 
 
@@ -159,7 +144,7 @@ def face_xml(face: Face) -> bytes:
     if face.colour == "red":
         red = {"OriginalInvoiceCode": face.blue_number, "CreditNoteNumber": face.form_no}
         _leaves(etree.SubElement(data, "SpecificInformation"), "RedEInvoice", red)
-    _leaves(data, "AdditionalInformation", {"Remark": face.note})
+    _leaves(data, "AdditionalInformation", {"Remark": face.remark})
     _supervision(root, face)
     etree.SubElement(root, "TaxBureauSignature").text = "SANDBOX-NOT-A-SIGNATURE"
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True))
@@ -185,7 +170,7 @@ def face_ofd(face: Face) -> bytes:
         "TaxExclusiveTotalAmount": f"¥{face.net:.2f}",
         "TaxTotalAmount": f"¥{face.tax:.2f}",
         "TaxInclusiveTotalAmount": f"¥{face.gross:.2f}",
-        "Note": face.note,
+        "Note": face.remark,
         "InvoiceClerk": face.drawer,
     }
     return bureau_ofd.package(custom, tagged, rows(face), f"{face.issued_at:%Y-%m-%d}")
@@ -212,7 +197,7 @@ def rows(face: Face) -> list[str]:
     told += ["  ".join(_cells(line)) for line in face.lines]
     told.append(f"合计  ¥{face.net:.2f}  ¥{face.tax:.2f}")
     told.append(f"价税合计（大写）{capitals(face.gross)}  （小写）¥{face.gross:.2f}")
-    return [*told, f"备注：{face.note}", f"开票人：{face.drawer}"]
+    return [*told, f"备注：{face.remark}", f"开票人：{face.drawer}"]
 
 
 def capitals(amount: Decimal) -> str:
@@ -234,7 +219,7 @@ def _integer(yuan: int) -> str:
         else:
             told += ("零" if skipped and told else "") + DIGITS[int(digit)] + UNITS[place % 4]
             skipped, group = False, True
-        if place % 4 == 0 and group:
+        if place % 4 == 0 and (group or (place == 8 and told)):
             told, group = told + GROUPS[place // 4], False
     return told or "零"
 
@@ -245,40 +230,26 @@ def _cells(line: Item) -> list[str]:
     return [line.name, line.spec, line.unit, qty, price, f"{line.net:.2f}", shown, f"{line.tax:.2f}"]
 
 
-def _side(party: Record) -> Side:
-    return Side(**{name: str(party.get(name) or "") for name in Side.__dataclass_fields__})
-
-
 def _item(line: Record) -> Item:
+    net, qty = Decimal(line["net"]), _number(line["qty"])
     return Item(
-        name=_face_name(str(line["name"]), str(line.get("tax_class_code") or "")),
-        net=_money(line["net"]),
-        tax=_money(line["tax"]),
-        rate=RATE_WORDS.get(str(line.get("policy") or "")) or f"{Decimal(str(line['rate'])):f}",
-        code=str(line.get("tax_class_code") or ""),
-        spec=str(line.get("spec") or ""),
-        unit=str(line.get("unit") or ""),
-        qty=_number(line.get("qty")),
-        price=_number(line.get("price")),
+        name=_face_name(line["name"], line["tax_class_code"]),
+        net=net,
+        tax=Decimal(line["tax"]),
+        rate=RATE_WORDS.get(line["policy"]) or line["rate"],
+        code=line["tax_class_code"],
+        spec=line["spec"],
+        unit=line["unit"],
+        qty=qty,
+        price=_price(_number(line["price"]), qty, net),
     )
 
 
-def _red_items(form: Record, blue: Record) -> list[Item]:
-    whole = [_item(line) for line in blue["lines"]]
-    if not form.get("lines"):
-        return [_reversed(line, -line.net, -line.tax, line.qty) for line in whole]
-    made = []
-    for line in form["lines"]:
-        item = whole[int(line["blue_line"]) - 1] if line.get("blue_line") else _item(line)
-        made.append(_reversed(item, _money(line["net"]), _money(line["tax"]), _number(line.get("qty"))))
-    return made
-
-
-def _reversed(line: Item, net: Decimal, tax: Decimal, qty: Decimal | None) -> Item:
-    """A line of a blue with the figures of its red; the quantity negative, the price as it was."""
-    if qty is None:
-        return replace(line, net=net, tax=tax, qty=None, price=None)
-    return replace(line, net=net, tax=tax, qty=-abs(qty))
+def _price(price: Decimal | None, qty: Decimal | None, net: Decimal) -> Decimal | None:
+    """The price without tax, which the face shows; a platform may have sent it with tax."""
+    if not qty or price is None or abs(price * qty - net) <= CENT:
+        return price if qty else None
+    return (net / qty).quantize(PLACES)
 
 
 def _face_name(name: str, code: str) -> str:
@@ -287,12 +258,8 @@ def _face_name(name: str, code: str) -> str:
     return name if name.startswith("*") or not short else f"*{short}*{name}"
 
 
-def _money(value: Any) -> Decimal:
-    return Decimal(str(value)).quantize(CENT)
-
-
-def _number(value: Any) -> Decimal | None:
-    return None if value in (None, "") else Decimal(str(value))
+def _number(value: str) -> Decimal | None:
+    return Decimal(value) if value else None
 
 
 def _header(root: etree._Element, face: Face) -> None:

@@ -14,7 +14,7 @@ HEAD = "flow: a\ntitle: 订单\nsteps:\n"
 PULL = "verb: pull, name: p, connection: c, stream: s, mapping: x/o.in"
 MOMENT = "2026-01-01T00:00:00+08:00"
 SINCE = f'since: "{MOMENT}"'
-VERBS = "pull, poll, derive, deliver, reconcile, alert, watch, drift"
+VERBS = "pull, poll, derive, deliver, fetch, receive, reconcile, alert, watch, drift"
 
 
 def told(folder: Path, text: str) -> list[str]:

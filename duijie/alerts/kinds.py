@@ -85,6 +85,8 @@ ITEMS = {
     "credential": "token",
     "invoice": "invoice",
     "billing": "invoice",
+    "file": "invoice",
+    "match": "voucher",
     "vanished": "token",
     "approval": "approval",
 }

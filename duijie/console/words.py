@@ -34,6 +34,8 @@ ENTITIES = {
     "red_request": "红字申请",
     "red_form": "红字确认单",
     "invoice": "发票",
+    "purchase_invoice": "进项发票",
+    "purchase_settlement": "暂估结算",
     "party": "往来单位",
     "product": "商品",
     "stock_level": "即时库存",
@@ -92,6 +94,8 @@ KINDS = {
     "config": "配置有误",
     "invoice": "开票校验",
     "billing": "票单勾稽",
+    "file": "发票文件",
+    "match": "三单匹配",
     "vanished": "成批消失",
     "approval": "等待审批",
 }

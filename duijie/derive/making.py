@@ -16,6 +16,7 @@ from sqlalchemy import Connection as Transaction
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, InvalidDocument
 from duijie.derive import invoices, parties, stock, vouchers
+from duijie.derive.purchases import purchase_settlements
 from duijie.derive.reversals import voucher_reversals
 from duijie.derive.withdrawals import invoice_withdrawals
 from duijie.flow import Derive, withdrawn
@@ -90,6 +91,7 @@ def make(journal: Journal, flow: str, step: Derive, mappings: Path) -> Counts:
         "shop_stock": _shop_stock,
         "invoice_requests": _invoice_requests,
         "red_requests": _red_requests,
+        "purchase_settlements": purchase_settlements,
     }
     if step.make not in makers:
         raise ConfigError(

@@ -41,6 +41,8 @@ OWNERS = {
     "config": "工程师",
     "invoice": "开票员",
     "billing": "开票员",
+    "file": "开票员",
+    "match": "会计",
     "vanished": "运维",
     "approval": "会计",
 }
@@ -54,6 +56,8 @@ NEXT_STEPS = {
     "config": "按提示的文件与行号更正映射或配置",
     "invoice": "按原因更正抬头、税号或商品编码后重新申请",
     "billing": "在开票工作台的票单勾稽表中逐条核对",
+    "file": "按原因核对: 修复后执行 duijie invoice fetch 号码, 或在平台网页下载原件后加 --file 文件 补入",
+    "match": "按行核对采购订单、入库单与供应商发票: 更正单据, 或请供应商换开发票, 然后重新匹配",
     "vanished": "检查该连接的账号、店铺授权与查询权限是否变更, 恢复后自动继续; 若确实成批删除, 请在目标系统逐张作废",
     "approval": "在开票工作台 (或 duijie invoice approve / refuse) 批准或拒绝; 批准后自动发出",
 }
@@ -69,6 +73,8 @@ TITLES = {
     "config": "配置有误, 流程停下",
     "invoice": "开票校验不通过",
     "billing": "票单勾稽有差异",
+    "file": "发票文件未取得或与开票不符",
+    "match": "三单匹配有差异",
     "vanished": "来源记录成批消失, 未作废",
     "approval": "等待审批",
 }

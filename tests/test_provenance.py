@@ -16,7 +16,7 @@ from duijie import codec
 from duijie.cli.main import app
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, DuijieError, JournalBusy, MappingError
-from duijie.derive import invoices, origins, parties, vouchers
+from duijie.derive import invoices, origins, parties, reds, vouchers
 from duijie.derive.origins import Red
 from duijie.difference import changes
 from duijie.engine import ROOT
@@ -330,10 +330,10 @@ class TestTheRulesOwnAccount:
             for entity, name in (("sales_order", ORDER), ("invoice_request", key), ("invoice", key))
         )
         red = Red(body, bill, blue, paid)
-        made = invoices.red_request(body, bill, blue, paid, rules)
+        made = reds.red_request(body, bill, blue, paid, rules)
         reason = partial(origins.of_red, made=made, red=red)
-        self._hold(body, lambda source: invoices.red_request(source, bill, blue, paid, rules), reason)
-        self._hold(blue, lambda source: invoices.red_request(body, bill, source, paid, rules), reason, 1)
+        self._hold(body, lambda source: reds.red_request(source, bill, blue, paid, rules), reason)
+        self._hold(blue, lambda source: reds.red_request(body, bill, source, paid, rules), reason, 1)
 
     @staticmethod
     def _body(world: Shipped, entity: str, key: str) -> Record:

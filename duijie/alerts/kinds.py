@@ -87,6 +87,9 @@ ITEMS = {
     "billing": "invoice",
     "file": "invoice",
     "match": "voucher",
+    "red_answer": "invoice",
+    "red_form": "invoice",
+    "red_void": "invoice",
     "vanished": "token",
     "approval": "approval",
 }

@@ -1,10 +1,12 @@
-"""开票: requests for blue invoices from orders, red ones from refunds. Pure: the same sources make the same request.
+"""开票: requests for blue invoices from orders. Pure: the same sources make the same request.
 
 One order is one request. Lines carry the order's own net, tax and gross; freight the buyer paid is a line of its own,
 so that the invoice comes to exactly what the order comes to. Lines of nothing (gifts) are not invoiced. A price is
 without tax. Numbers derive from the key of the source and stay the same however often a request is made.
 
-Sources: 国家税务总局公告 2024 年第 11 号 (数电票 and its red letters); 增值税法 第七条, 第十条.
+What reverses them is made in `duijie.derive.reds`.
+
+Sources: 国家税务总局公告 2024 年第 11 号; 增值税法 第七条, 第十条.
 What a platform checks is checked in `duijie.derive.invoice_rules`.
 """
 
@@ -12,29 +14,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple
 
 from duijie.codec import Record
 from duijie.connect.errors import InvalidDocument
-from duijie.derive.invoice_rules import Finding, InvoiceRules, check, load_rules, makes_amount
-from duijie.derive.rounding import Split, split_tax
+from duijie.derive.invoice_rules import Finding, InvoiceRules, check, load_rules
+from duijie.derive.rounding import split_tax
 
 BLUE_LENGTH = 20
-RED_LENGTH = 24
 PRICE_CHARACTERS = 16
 PRICE_PLACES = 8
 NAME_LENGTH = 90
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ZERO = Decimal("0.00")
-
-
-class Returned(NamedTuple):
-    """What a refund takes back of one line: amounts positive, quantity 0 for an allowance 折让."""
-
-    split: Split
-    qty: Decimal
 
 
 def number_of(prefix: str, key: str, length: int) -> str:
@@ -76,46 +69,6 @@ def blue_request(order: Record, rules: InvoiceRules) -> Record:
     }
 
 
-def red_request(
-    refund: Record,
-    order: Record,
-    blue: Record,
-    request: Record,
-    rules: InvoiceRules,
-    earlier: Sequence[Record] = (),
-) -> Record:
-    """A red_request for a successful refund of an order whose blue invoice is issued; amounts negative.
-
-    `earlier`: the red_requests of this blue that were made before (voided ones left out). The refund that takes the
-    last of a line takes what is left of its net and tax, so that reds split by amount never exceed their blue by a
-    cent. A refund of the whole invoice has no lines. Raises InvalidDocument when the refund names no line of the blue,
-    comes to nothing, or is more than what is left of its line.
-    """
-    index = blue_line(refund, order, request)
-    line = request["lines"][index]
-    back = _returned(refund, line, _left(line, index + 1, earlier))
-    is_whole = back.split.gross == request["gross"]
-    amounts = Split(request["gross"], request["net"], request["tax"]) if is_whole else back.split
-    request_no = number_of(rules.red_prefix, refund["key"], RED_LENGTH)
-    return {
-        "key": request_no,
-        "request_no": request_no,
-        "reason": "sales_return" if refund["kind"] == "goods_and_money" else "allowance",
-        "blue_request_no": request["request_no"],
-        "blue_number": blue["number"],
-        "blue_kind": request["kind"],
-        "blue_issued_at": blue["issued_at"],
-        "seller_tax_no": request["seller_tax_no"],
-        "buyer": request["buyer"],
-        "order_key": refund["order_key"],
-        "refund_key": refund["key"],
-        "net": -amounts.net,
-        "tax": -amounts.tax,
-        "gross": -amounts.gross,
-        "lines": [] if is_whole else [_red_line(line, back, index + 1)],
-    }
-
-
 def billable(order: Record) -> list[Record]:
     """The order's lines that stand on the invoice, in its order."""
     return [line for line in order["lines"] if line["gross"]]
@@ -151,54 +104,6 @@ def _freight_lines(order: Record, rules: InvoiceRules) -> list[Record]:
     return [{**head, "qty": Decimal(1), "price": split.net, "tax_rate": freight.tax_rate, **split._asdict()}]
 
 
-def blue_line(refund: Record, order: Record, request: Record) -> int:
-    """The place of the refunded line on the blue: by the order line's oid, else by its SKU if that is there once."""
-    lines = request["lines"]
-    by_oid = [place for place, line in enumerate(billable(order)) if line["oid"] == refund["oid"]]
-    by_sku = [place for place, line in enumerate(lines) if line.get("sku") == refund["sku"]]
-    if len(by_oid) == 1 and by_oid[0] in by_sku:
-        return by_oid[0]
-    if len(by_sku) == 1:
-        return by_sku[0]
-    raise _not_possible(refund["key"], f"蓝票上没有退款的商品 {refund['sku']}", f"the blue has no line {refund['sku']}")
-
-
-def _left(line: Record, blue_line: int, earlier: Sequence[Record]) -> Returned:
-    """What earlier reds have left of a blue line; a red without lines has taken everything."""
-    if any(not red["lines"] for red in earlier):
-        return Returned(Split(ZERO, ZERO, ZERO), Decimal(0))
-    taken = [one for red in earlier for one in red["lines"] if one["blue_line"] == blue_line]
-    gross, net, tax, qty = (
-        line[name] + sum((one[name] for one in taken), Decimal(0)) for name in ("gross", "net", "tax", "qty")
-    )
-    return Returned(Split(gross, net, tax), qty)
-
-
-def _returned(refund: Record, line: Record, left: Returned) -> Returned:
-    """The refund split at the blue's rate, within what is left; the last of a line takes exactly the rest."""
-    amount, rest = refund["amount"], left.split
-    if not 0 < amount <= rest.gross:
-        zh = f"退款金额 {amount} 不在 0 与蓝票该行可冲金额 {rest.gross} 之间 (E-RED-OVER)"
-        raise _not_possible(refund["key"], zh, f"refund {amount} is not within the line's {rest.gross} (E-RED-OVER)")
-    with_goods = refund["kind"] == "goods_and_money"
-    if amount == rest.gross:
-        return Returned(rest, left.qty if with_goods else Decimal(0))
-    qty = min(Decimal(refund["qty"]), left.qty) if with_goods else Decimal(0)
-    tax = max(min(split_tax(amount, line["tax_rate"]).tax, rest.tax), amount - rest.net)
-    return Returned(Split(amount, amount - tax, tax), qty)
-
-
-def _red_line(line: Record, back: Returned, blue_line: int) -> Record:
-    """A line of the form; an allowance 折让 takes back money and no goods: quantity and price 0 stand for none."""
-    net, qty = back.split.net, back.qty
-    price = Decimal(0)
-    if qty:
-        price = line["price"] if makes_amount(qty, line["price"], net) else unit_price(net, qty)
-    kept: Record = {name: line[name] for name in ("name", "sku", "tax_class_code", "unit", "tax_rate") if name in line}
-    amounts = {name: -value for name, value in back.split._asdict().items()}
-    return {"line_no": 1, **kept, "qty": -qty, "price": price, **amounts, "blue_line": blue_line}
-
-
 def _total(lines: Iterable[Record], name: str) -> Decimal:
     return sum((line[name] for line in lines), ZERO)
 
@@ -216,10 +121,9 @@ __all__ = [
     "Finding",
     "InvoiceRules",
     "billable",
-    "blue_line",
     "blue_request",
     "check",
     "load_rules",
     "number_of",
-    "red_request",
+    "unit_price",
 ]

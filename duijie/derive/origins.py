@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from duijie.codec import Record
-from duijie.derive import invoices, parties, stock, vouchers
+from duijie.derive import invoices, parties, reds, stock, vouchers
 from duijie.derive.invoices import billable
 from duijie.derive.vouchers import VoucherRule, into_line
 
@@ -173,7 +173,7 @@ def of_red(field: str, made: Record, red: Red) -> Reason:
     if line or field in AMOUNTS:
         return _of_red_line(line[2] if line else field, made, red)
     rule, place, entity, names = _RED.get(field) or (f"request.{field}", (), "invoice_request", (field,))
-    return Reason(rule, invoices.red_request, place, tuple(Read(entity, str(keys[entity]), name) for name in names))
+    return Reason(rule, reds.red_request, place, tuple(Read(entity, str(keys[entity]), name) for name in names))
 
 
 _RED: Mapping[str, tuple[str, tuple[str | int, ...], str, tuple[str, ...]]] = {
@@ -193,16 +193,16 @@ _RED_AMOUNTS = (*AMOUNTS, "qty", "price")
 def _of_red_line(name: str, made: Record, red: Red) -> Reason:
     """Amounts come from the refund, within what is left of the blue's line; the rest is that line's."""
     refund, request = str(red.refund["key"]), str(red.request["key"])
-    at = invoices.blue_line(red.refund, red.order, red.request)
+    at = reds.blue_line(red.refund, red.order, red.request)
     lead = f"lines[{at}]"
     if name == "line_no":
-        return Reason("1", invoices.red_request)
+        return Reason("1", reds.red_request)
     if name == "blue_line":
         reads = tuple(Read("sales_refund", refund, each) for each in ("oid", "sku"))
-        return Reason("oid, sku 在蓝票上的行号", invoices.blue_line, reads=reads)
+        return Reason("oid, sku 在蓝票上的行号", reds.blue_line, reads=reads)
     if name not in _RED_AMOUNTS:
         return Reason(
-            f"request.line.{name}", invoices.red_request, reads=(Read("invoice_request", request, f"{lead}.{name}"),)
+            f"request.line.{name}", reds.red_request, reads=(Read("invoice_request", request, f"{lead}.{name}"),)
         )
     asked = [
         Read("sales_refund", refund, each) for each in ("amount", "kind", *(("qty",) if "qty" in red.refund else ()))
@@ -215,7 +215,7 @@ def _of_red_line(name: str, made: Record, red: Red) -> Reason:
         if line["blue_line"] == at + 1
         for each in (*AMOUNTS, "qty")
     ]
-    return Reason(f"-{name} of refund", invoices.red_request, reads=(*asked, *blue, *before))
+    return Reason(f"-{name} of refund", reds.red_request, reads=(*asked, *blue, *before))
 
 
 def of_party(field: str, made: Record, order: Record) -> Reason:

@@ -43,6 +43,9 @@ OWNERS = {
     "billing": "开票员",
     "file": "开票员",
     "match": "会计",
+    "red_answer": "开票员",
+    "red_form": "开票员",
+    "red_void": "开票员",
     "vanished": "运维",
     "approval": "会计",
 }
@@ -58,6 +61,9 @@ NEXT_STEPS = {
     "billing": "在开票工作台的票单勾稽表中逐条核对",
     "file": "按原因核对: 修复后执行 duijie invoice fetch 号码, 或在平台网页下载原件后加 --file 文件 补入",
     "match": "按行核对采购订单、入库单与供应商发票: 更正单据, 或请供应商换开发票, 然后重新匹配",
+    "red_answer": "核对后执行 duijie invoice answer 确认单编号 --agree, 或 --refuse --why 原因, 也可在开票工作台答复",
+    "red_form": "请联系购方在电子税务局确认; 确认后红字发票自动开具, 本待处理自动关闭",
+    "red_void": "与购方沟通后执行 duijie invoice red-again 申请号 重新发起 (新单号), 或关闭本待处理表示不再红冲",
     "vanished": "检查该连接的账号、店铺授权与查询权限是否变更, 恢复后自动继续; 若确实成批删除, 请在目标系统逐张作废",
     "approval": "在开票工作台 (或 duijie invoice approve / refuse) 批准或拒绝; 批准后自动发出",
 }
@@ -75,6 +81,9 @@ TITLES = {
     "billing": "票单勾稽有差异",
     "file": "发票文件未取得或与开票不符",
     "match": "三单匹配有差异",
+    "red_answer": "购方发起红字确认单, 等待答复",
+    "red_form": "红字确认单等待购方确认",
+    "red_void": "红字确认单已作废, 尚未红冲",
     "vanished": "来源记录成批消失, 未作废",
     "approval": "等待审批",
 }

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, InvalidDocument
-from duijie.derive import invoices, origins, parties, vouchers
+from duijie.derive import invoices, origins, parties, reds, vouchers
 from duijie.derive.origins import Read, Reason, Red
 from duijie.difference import changes, told
 from duijie.flow import Derive
@@ -113,7 +113,7 @@ class Maker:
 
     def _red_again(self) -> Record:
         red = self._red
-        return invoices.red_request(red.refund, red.order, red.invoice, red.request, self._invoice_rules, red.earlier)
+        return reds.red_request(red.refund, red.order, red.invoice, red.request, self._invoice_rules, red.earlier)
 
     def _reason(self, path: str) -> Reason:
         match self._row.entity:

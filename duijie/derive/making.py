@@ -15,10 +15,10 @@ from sqlalchemy import Connection as Transaction
 
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, InvalidDocument
-from duijie.derive import invoices, parties, stock, vouchers
+from duijie.derive import parties, stock, vouchers
+from duijie.derive.invoice_making import invoice_requests
 from duijie.derive.purchases import purchase_settlements
 from duijie.derive.reversals import voucher_reversals
-from duijie.derive.withdrawals import invoice_withdrawals
 from duijie.flow import Derive, withdrawn
 from duijie.invoicing.corrections import invoice_corrections
 from duijie.invoicing.red_forms import red_followups
@@ -94,7 +94,7 @@ def make(journal: Journal, flow: str, step: Derive, mappings: Path) -> Counts:
         "voucher_reversals": voucher_reversals,
         "parties": _parties,
         "shop_stock": _shop_stock,
-        "invoice_requests": _invoice_requests,
+        "invoice_requests": invoice_requests,
         "purchase_settlements": purchase_settlements,
         "red_requests": red_requests,
         "red_issues": red_issues,
@@ -177,33 +177,6 @@ def _shop_stock(making: Making) -> Counts:
             made = documents.put(tx, making.journal, "shop_stock", figure, (None, "rules/shop_stock"))
             counts["new_documents" if made else "unchanged"] += 1
     return counts
-
-
-def _invoice_requests(making: Making) -> Counts:
-    rules = invoices.load_rules(making.rules / "invoice.yaml")
-    counts = invoice_withdrawals(making)
-    for order in making.unused("invoice", "sales_order"):
-        if "invoice_wish" not in order.body or order.body["status"] not in ("shipped", "finished"):
-            continue
-        try:
-            request = _checked_request(order.body, rules)
-            making.store("invoice_request", request, "invoice", [(order, documents.fen(request["gross"]))])
-        except InvalidDocument as error:
-            making.wait(order, "invoice", error.zh)
-            counts["waiting"] += 1
-            continue
-        counts["new_documents"] += 1
-    return counts
-
-
-def _checked_request(order: Record, rules: invoices.InvoiceRules) -> Record:
-    """The request of an order; every finding that is an error is named at once in an InvalidDocument."""
-    request = invoices.blue_request(order, rules)
-    faults = [finding for finding in invoices.check(request, rules) if finding.severity == "error"]
-    if faults:
-        zh = "; ".join(f"{fault.code} {fault.message}" for fault in faults)
-        raise InvalidDocument(zh, code=faults[0].code, where=order["key"])
-    return request
 
 
 __all__ = ["Making", "make"]

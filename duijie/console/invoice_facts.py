@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection as Transaction
+from sqlalchemy import select
 
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.secrets import mask_record
 from duijie.console import words
 from duijie.console.invoice_words import REASONS, STATUS
+from duijie.invoicing import approvals
+from duijie.invoicing.reds import VOID
 from duijie.journal import Journal, documents
-from duijie.journal.documents import Document
+from duijie.journal.documents import Document, yuan
 from duijie.journal.tables import delivery, delivery_event, document
 from duijie.journal.tables_billing import invoice_ask
+from duijie.journal.tables_invoicing import approval
 
 REQUESTS = ("invoice_request", "red_request")
 OVER = ("failed", "cancelled", "refused")
@@ -82,7 +86,8 @@ def one(journal: Journal, no: str) -> One | None:
         return None
     asked = asked_by(journal, found.entity, [no]).get(no)
     tries, events = _deliveries(journal, found)
-    steps = sorted([*_made(journal, found, asked), *events, *_told(journal, no)], key=lambda step: step.at)
+    steps = [*_made(journal, found, asked), *events, *_told(journal, no), *_decided(journal, found)]
+    steps.sort(key=lambda step: step.at)
     reds = [(red, documents.get(journal, "invoice", red.key)) for red in reds_of(journal, no)]
     return One(found, documents.get(journal, "invoice", no), reds, tries, steps, asked)
 
@@ -110,17 +115,37 @@ def _is_given_up(journal: Journal, red: Document) -> bool:
     return bool(states) and states <= {"cancelled", "rejected"}
 
 
-def ask_red(journal: Journal, body: Record, user: tuple[str, str], why: str) -> None:
-    """Keep a red request that somebody asks for, with who that is; it goes the way of every red from here."""
+def buyer_forms(journal: Journal, number: str) -> list[Record]:
+    """The red forms of the buyer on an invoice that stand."""
+    forms = (one.body for one in documents.current(journal, "red_form"))
+    return [
+        one
+        for one in forms
+        if one["blue_number"] == number and one["initiator"] == "buyer" and one["state"] not in VOID
+    ]
+
+
+def ask_red(journal: Journal, body: Record, asked: Asked, route: tuple[str, str]) -> None:
+    """Keep a red request that somebody asks for and let it wait for a yes. `route`: (flow, sink) it will go by."""
     blue = documents.get(journal, "invoice_request", body["blue_request_no"])
     with journal.writing() as tx:
         documents.put(tx, journal, "red_request", body, (None, "console/red"))
         if blue is not None:
-            documents.connect(
-                tx, journal, "red_invoice", blue, ("red_request", body["key"], documents.fen(body["gross"]))
-            )
-        row = {"entity": "red_request", "key": body["key"], "who": user[0], "display": user[1], "why": why}
-        tx.execute(journal.insert_new(invoice_ask).values(**row, at=journal.now()))
+            amount = documents.fen(body["gross"])
+            documents.connect(tx, journal, "red_invoice", blue, ("red_request", body["key"], amount))
+        _hold(tx, journal, body, asked, route)
+
+
+def hold(journal: Journal, body: Record, asked: Asked, route: tuple[str, str]) -> None:
+    """Let a red request that is there already wait for a yes."""
+    with journal.writing() as tx:
+        _hold(tx, journal, body, asked, route)
+
+
+def _hold(tx: Transaction, journal: Journal, body: Record, asked: Asked, route: tuple[str, str]) -> None:
+    row = {"entity": "red_request", "key": body["key"], "who": asked.who, "display": asked.display, "why": asked.why}
+    tx.execute(journal.insert_new(invoice_ask).values(**row, at=asked.at))
+    approvals.ask_first(tx, journal, ("red_request", body), *route)
 
 
 def asked_by(journal: Journal, entity: str, keys: Sequence[str]) -> dict[str, Asked]:
@@ -170,6 +195,16 @@ def _try(row: Any) -> Try:
     )
 
 
+def _decided(journal: Journal, found: Document) -> Iterator[Step]:
+    query = select(approval).where(approval.c.entity == found.entity, approval.c.key == found.key)
+    with journal.reading() as tx:
+        rows = tx.execute(query.order_by(approval.c.id)).all()
+    for row in rows:
+        yield Step(row.asked_at, "提交审批", "系统", f"价税合计 {yuan(row.amount):,} 元")
+        if row.decided_at:
+            yield Step(row.decided_at, "批准" if row.state == "approved" else "未批准", row.by, row.why)
+
+
 def _told(journal: Journal, no: str) -> Iterator[Step]:
     """What the platform said of it, each time it said something else."""
     query = select(document.c.created_at, document.c.body).where(document.c.entity == "invoice", document.c.key == no)
@@ -179,6 +214,3 @@ def _told(journal: Journal, no: str) -> Iterator[Step]:
         body = codec.decode(row.body)
         number = f", 发票号 {body['number']}" if body.get("number") else ""
         yield Step(row.created_at, f"平台: {STATUS[body['status']]}{number}", "平台", body.get("reason", ""))
-
-
-__all__ = ["One", "Step", "Try", "ask_red", "asked_by", "insert", "one", "reds_of", "standing_reds"]

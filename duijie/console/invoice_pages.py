@@ -12,10 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from duijie.connect.errors import ConfigError
+from duijie.connect.errors import DuijieError
 from duijie.connect.invoicing import Copy
 from duijie.console import invoice_acts, invoice_facts, invoice_words
 from duijie.console.invoice_board import Board, Row
+from duijie.console.invoice_files import files
+from duijie.console.invoice_lights import lights
 from duijie.console.site import Site, tell
 from duijie.reconcile.billing import looking
 
@@ -43,7 +45,7 @@ def done(request: Request, act: Callable[[], str], path: str) -> Response:
     """Act, then show the page with what happened, or with why nothing did."""
     try:
         tell(request, act())
-    except ConfigError as error:
+    except DuijieError as error:
         tell(request, error.zh, problem=True)
     return RedirectResponse(path, 303)
 
@@ -66,7 +68,7 @@ def _reading(routes: APIRouter, site: Site, board: Board) -> None:
             "counts": counts,
             "all": len(mine),
             "sinks": sorted({row.sink for row in rows if row.sink}),
-            "lights": invoice_acts.lights(site),
+            "lights": lights(site),
             "own": _own(site, request, part),
         }
         values |= {"page": page, "last": last, "say": invoice_words}
@@ -77,7 +79,7 @@ def _reading(routes: APIRouter, site: Site, board: Board) -> None:
         found = _found(site, no)
         keys = found.request.body.get("order_keys") or [found.request.body.get("order_key", "")]
         row = next((row for row in board.rows() if row.no == no), None)
-        shown: dict[str, Any] = {"one": found, "row": row, "files": invoice_acts.files(site, found)}
+        shown: dict[str, Any] = {"one": found, "row": row, "files": files(site.journal, no)}
         shown |= {"say": invoice_words, "rate": invoice_words.rate, "plain": invoice_words.plain}
         return site.page(
             request, "invoice.html", **shown, order_lines=looking.of_order(site.journal, keys), left=_left(site, found)

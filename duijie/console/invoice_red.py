@@ -11,17 +11,20 @@ from typing import NamedTuple
 
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError
-from duijie.derive.invoices import RED_LENGTH, number_of
+from duijie.derive import reds
+from duijie.derive.invoice_rules import InvoiceRules
+from duijie.derive.invoices import number_of, unit_price
 from duijie.derive.rounding import split_tax
 
 ZERO = Decimal("0.00")
 FULL_ONLY = "wrong_invoice"
-KEPT = ("name", "sku", "tax_class_code", "unit", "spec", "tax_rate")
+WITHOUT_GOODS = ("allowance",)
 
 
 class Left(NamedTuple):
-    """What may still be reversed of one line of a blue; amounts in yuan."""
+    """What may still be reversed of one line of a blue: yuan with, without and of tax, pieces."""
 
+    place: int
     line: Record
     gross: Decimal
     net: Decimal
@@ -30,17 +33,12 @@ class Left(NamedTuple):
 
 
 def left(request: Record, earlier: Sequence[Record]) -> list[Left]:
-    """Every line of a blue with what earlier reds have left of it; a red without lines has taken everything."""
-    if any(not red["lines"] for red in earlier):
-        return [Left(line, ZERO, ZERO, ZERO, Decimal(0)) for line in request["lines"]]
+    """Every line that a red can name with what earlier reds have left of it; discounts are taken off their lines."""
     found = []
-    for place, line in enumerate(request["lines"], 1):
-        taken = [one for red in earlier for one in red["lines"] if one.get("blue_line") == place]
-        sums = (
-            Decimal(line.get(name) or 0) + sum((Decimal(one.get(name) or 0) for one in taken), Decimal(0))
-            for name in ("gross", "net", "tax", "qty")
-        )
-        found.append(Left(line, *sums))
+    for index, line in enumerate(request["lines"]):
+        if line.get("nature") != "discount":
+            rest = reds.left(request, index, earlier)
+            found.append(Left(index + 1, line, *rest.split, rest.qty))
     return found
 
 
@@ -55,28 +53,35 @@ def amount(text: str, line_no: int) -> Decimal:
     return value.quantize(Decimal("0.01"))
 
 
-def made(
-    request: Record, blue: Record, reason: str, wanted: Mapping[int, Decimal], earlier: Sequence[Record]
-) -> Record:
-    """The red_request (amounts negative) of `wanted`: line number → gross in yuan.
+class Choice(NamedTuple):
+    """What somebody asks for: line number → gross in yuan."""
 
-    The same choice twice is the same request. Raises ConfigError that names the line and what is left of it.
+    reason: str
+    wanted: Mapping[int, Decimal]
+
+
+def made(
+    request: Record, blue: Record, choice: Choice, rules: InvoiceRules, earlier: Sequence[Record], taken: Decimal = ZERO
+) -> Record:
+    """The red_request (amounts negative) of a choice. `taken`: what forms of the buyer have taken, positive.
+
+    The same choice of the same invoice is the same request. Raises ConfigError that names the line and what is left.
     """
-    remaining = left(request, earlier)
-    chosen = {place: value for place, value in wanted.items() if value}
+    remaining = {one.place: one for one in left(request, earlier)}
+    chosen = {place: value for place, value in choice.wanted.items() if value}
     _must_fit(remaining, chosen)
-    is_whole = not earlier and all(chosen.get(place) == one.gross for place, one in enumerate(remaining, 1))
-    if reason == FULL_ONLY and not is_whole:
-        raise ConfigError(
-            "“开票有误”只能整张红冲: 请选全部行、全部金额, 或改选其他原因", en="full only", code="E-RED-FULL-ONLY"
-        )
-    lines = [_line(remaining[place - 1], place, value, reason) for place, value in sorted(chosen.items())]
+    is_whole = not earlier and not taken and all(chosen.get(place) == one.gross for place, one in remaining.items())
+    if choice.reason == FULL_ONLY and not is_whole:
+        zh = "“开票有误”只能整张红冲: 请选全部行、全部金额, 或改选其他原因"
+        raise ConfigError(zh, en="a wrong invoice is reversed in full", code="E-RED-FULL-ONLY")
+    lines = [_line(remaining[place], value, choice.reason) for place, value in sorted(chosen.items())]
     totals = {name: sum((line[name] for line in lines), ZERO) for name in ("net", "tax", "gross")}
-    no = number_of("HZ", f"{request['request_no']}#{len(earlier) + 1}", RED_LENGTH)
-    body: Record = {
+    _must_be_left(request, -totals["gross"], taken - sum((red["gross"] for red in earlier), ZERO))
+    no = number_of(rules.red_prefix, f"{request['request_no']}#{len(earlier) + 1}", reds.RED_LENGTH)
+    return {
         "key": no,
         "request_no": no,
-        "reason": reason,
+        "reason": choice.reason,
         "blue_request_no": request["request_no"],
         "blue_number": blue["number"],
         "blue_kind": request["kind"],
@@ -87,16 +92,13 @@ def made(
         **totals,
         "lines": [] if is_whole else [{**line, "line_no": number} for number, line in enumerate(lines, 1)],
     }
-    return body
 
 
-def _must_fit(remaining: Sequence[Left], chosen: Mapping[int, Decimal]) -> None:
+def _must_fit(remaining: Mapping[int, Left], chosen: Mapping[int, Decimal]) -> None:
     if not chosen:
         raise ConfigError("没有填写要红冲的金额: 至少一行", en="nothing is to be reversed", code="E-RED-OVER")
     for place, value in chosen.items():
-        if not 1 <= place <= len(remaining):
-            raise ConfigError(f"蓝票没有第 {place} 行", en=f"no line {place}", code="E-RED-OVER")
-        rest = remaining[place - 1].gross
+        rest = remaining[place].gross if place in remaining else ZERO
         if not 0 < value <= rest:
             raise ConfigError(
                 f"第 {place} 行红冲 {value} 超出可冲金额 {rest}: 请改为 0 到 {rest} 之间",
@@ -105,14 +107,20 @@ def _must_fit(remaining: Sequence[Left], chosen: Mapping[int, Decimal]) -> None:
             )
 
 
-def _line(one: Left, place: int, gross: Decimal, reason: str) -> Record:
-    """The last of a line takes exactly what is left of its net and tax; an allowance has no quantity."""
-    line = one.line
-    net, tax = one.net, one.tax
+def _must_be_left(request: Record, gross: Decimal, taken: Decimal) -> None:
+    """The invoice as a whole covers it, too: of forms of the buyer only the totals are known."""
+    if gross > (rest := request["gross"] - taken):
+        zh = f"红冲合计 {gross} 超出整张发票可冲金额 {rest} (含购方发起的确认单)"
+        raise ConfigError(zh, en=f"the invoice has {rest} left, not {gross}", code="E-RED-OVER")
+
+
+def _line(one: Left, gross: Decimal, reason: str) -> Record:
+    """The last of a line takes exactly what is left of its net and tax, and of its pieces unless it is an allowance."""
+    line, net, tax = one.line, one.net, one.tax
     if gross != one.gross:
         tax = max(min(split_tax(gross, Decimal(line["tax_rate"])).tax, one.tax), gross - one.net)
         net = gross - tax
-    kept: Record = {name: line[name] for name in KEPT if name in line}
-    goods = reason != "allowance" and gross == one.gross and one.qty
-    qty, price = (-one.qty, line["price"]) if goods and "price" in line else (Decimal(0), Decimal(0))
-    return {**kept, "qty": qty, "price": price, "net": -net, "tax": -tax, "gross": -gross, "blue_line": place}
+    kept: Record = {name: line[name] for name in reds.KEPT if name in line}
+    qty = one.qty if gross == one.gross and reason not in WITHOUT_GOODS else Decimal(0)
+    price = unit_price(net, qty) if qty else Decimal(0)
+    return {**kept, "qty": -qty, "price": price, "net": -net, "tax": -tax, "gross": -gross, "blue_line": one.place}

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from duijie.console.invoice_red import Choice, left, made
 from duijie.journal import Journal, work
 from duijie.journal.deliveries import Change
 from duijie.reconcile.billing import compare_billing
-from tests.reconcile.billing_world import MAPPINGS, World
+from tests.reconcile.billing_world import MAPPINGS, RULES, World
 
 SINK = "nuonuo/invoice_request"
 
@@ -63,7 +64,5 @@ class Desk(World):
 
     def reds(self, request: dict[str, object], blue: dict[str, object], status: str) -> None:
         """A red of the whole blue."""
-        from duijie.console.invoice_red import left, made  # noqa: PLC0415
-
-        every = {place: Decimal(one.gross) for place, one in enumerate(left(request, []), 1)}
-        self.invoice(self.put("red_request", made(request, blue, "sales_return", every, [])), status)
+        every = {one.place: Decimal(one.gross) for one in left(request, [])}
+        self.invoice(self.put("red_request", made(request, blue, Choice("sales_return", every), RULES, [])), status)

@@ -12,11 +12,13 @@ from starlette.testclient import TestClient
 
 from duijie.connect.errors import ConfigError
 from duijie.console import invoice_red
+from duijie.console.invoice_red import Choice
 from duijie.console.users import add_user, find
 from duijie.journal import Journal, documents
 from duijie.journal.tables_billing import invoice_ask
 from tests.console.conftest import PASSWORD, form_token, log_in
 from tests.console.desk import Desk, empty
+from tests.reconcile.billing_world import RULES
 
 
 @pytest.fixture
@@ -182,12 +184,12 @@ class TestRed:
         for _ in range(7):
             rest = invoice_red.left(request.body, earlier)[0].gross
             part = min(Decimal("17.77"), rest)
-            earlier.append(invoice_red.made(request.body, blue.body, "allowance", {1: part}, earlier))
+            earlier.append(invoice_red.made(request.body, blue.body, Choice("allowance", {1: part}), RULES, earlier))
         line = request.body["lines"][0]
         for name in ("net", "tax", "gross"):
             assert sum((one["lines"][0][name] for one in earlier), Decimal(0)) == -line[name]  # type: ignore[index]
         with pytest.raises(ConfigError, match=r"has 0\.00 left"):
-            invoice_red.made(request.body, blue.body, "allowance", {1: Decimal("0.01")}, earlier)
+            invoice_red.made(request.body, blue.body, Choice("allowance", {1: Decimal("0.01")}), RULES, earlier)
 
 
 class TestDuties:

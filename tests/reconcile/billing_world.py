@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import update
 
 from duijie.codec import Record
-from duijie.derive import invoices
+from duijie.derive import invoices, reds
 from duijie.derive.making import make
 from duijie.derive.rounding import split_tax
 from duijie.flow import Derive
@@ -115,7 +115,7 @@ class World:
 
     def red_request(self, order: Record, refund: Record, request: Record, blue: Record) -> Record:
         """The red request that the rules make of a refund."""
-        return self.put("red_request", invoices.red_request(refund, order, blue, request, RULES))
+        return self.put("red_request", reds.red_request(refund, order, blue, request, RULES))
 
     def invoice(self, request: Record, status: str = "issued", **more: Any) -> Record:
         """What the platform holds of a request, blue or red."""

@@ -149,10 +149,18 @@ class World:
             step = Derive(name=name, make="vouchers", rule=rule, after=after)
             make(self.journal, "vouchers", step, MAPPINGS)
 
-    def deliver(self, entity: str, sink: str, change: Change) -> None:
-        """Deliver what a sink has not got yet, with that outcome."""
+    def plan(self, entity: str, sink: str) -> None:
+        """Give what a sink has not got yet a delivery."""
         wanted = [(one, documents.amount_of(one.body)) for one in planning.unplanned(self.journal, entity, sink)]
         planning.plan(self.journal, "flow", sink, wanted)
+
+    def came_to(self, sink: str) -> None:
+        """Every order is delivered there."""
+        self.deliver("sales_order", sink, Change("done", native_no="1"))
+
+    def deliver(self, entity: str, sink: str, change: Change) -> None:
+        """Deliver what a sink has not got yet, with that outcome."""
+        self.plan(entity, sink)
         for row in deliveries.claim(self.journal, sink, ("pending",), 1000):
             deliveries.settle(self.journal, "claimed", {row.claim: Change("sent", target_key=row.document.key)})
             deliveries.settle(self.journal, "sent", {row.claim: change})

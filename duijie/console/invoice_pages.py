@@ -69,7 +69,7 @@ def _reading(routes: APIRouter, site: Site, board: Board) -> None:
             "all": len(mine),
             "sinks": sorted({row.sink for row in rows if row.sink}),
             "lights": lights(site),
-            "own": _own(site, request, part),
+            "asks": _asks(site, part),
         }
         values |= {"page": page, "last": last, "say": invoice_words}
         return site.page(request, "invoices.html", asked=asked, **values)
@@ -95,10 +95,9 @@ def _matches(row: Row, words: str, sink: str) -> bool:
     return any(words in text for text in texts)
 
 
-def _own(site: Site, request: Request, rows: Sequence[Row]) -> set[str]:
-    """Those that the person who looks asked for: somebody else approves them."""
-    asked = invoice_facts.asked_by(site.journal, "red_request", [row.no for row in rows if row.kind == "red"])
-    return {no for no, one in asked.items() if one.who == request.state.user.name}
+def _asks(site: Site, rows: Sequence[Row]) -> dict[str, invoice_facts.Asked]:
+    """Who asked for which of them, and why."""
+    return invoice_facts.asked_by(site.journal, "red_request", [row.no for row in rows if row.kind == "red"])
 
 
 def _found(site: Site, no: str) -> invoice_facts.One:

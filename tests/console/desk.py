@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from duijie.codec import Record
+from duijie.connect.invoicing import Ability, Copy, CreditLine, FileKind, Limits, Login
 from duijie.console.invoice_red import Choice, left, made
 from duijie.journal import Journal, work
 from duijie.journal.deliveries import Change
@@ -23,6 +26,37 @@ def empty(home: Path, monkeypatch: pytest.MonkeyPatch, people: Path) -> Journal:
     monkeypatch.setenv("DUIJIE_CONSOLE_USERS", str(home / "users.json"))
     shutil.copy(people, home / "users.json")
     return Journal.open(f"sqlite:///{home / 'journal.db'}")
+
+
+SCAN = Login("张三", "scan", "请扫码", "data:image/png;base64,iVBORw0KGgo=")
+
+
+class Platform:
+    """Issues invoices as far as the console is concerned, and counts how often it is asked."""
+
+    spec = None
+    streams: Mapping[str, object] = {}
+    sinks: Mapping[str, object] = {}
+    ability = Ability(Limits())
+
+    def __init__(self, drawer: Login = SCAN) -> None:
+        self.drawer = drawer
+        self.asked: list[str] = []
+        self.sent: list[Copy] = []
+
+    def credit_line(self) -> CreditLine:
+        self.asked.append("credit")
+        return CreditLine(Decimal("1000000.00"), Decimal("950000.00"), Decimal("50000.00"))
+
+    def login(self) -> Login:
+        self.asked.append("login")
+        return self.drawer
+
+    def fetch(self, invoice: Record, kind: FileKind) -> bytes:
+        raise AssertionError("pages do not fetch")
+
+    def resend(self, invoice: Record, copy: Copy) -> None:
+        self.sent.append(copy)
 
 
 class Desk(World):

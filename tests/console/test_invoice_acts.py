@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from duijie.codec import Record
 from duijie.connect.home import home
-from duijie.connect.invoicing import Ability, Copy, CreditLine, FileKind, Invoicing, Limits, Login
+from duijie.connect.invoicing import Copy, Invoicing
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Safety
 from duijie.deliver import Delivering
 from duijie.derive.invoices import load_rules
@@ -32,36 +32,9 @@ from duijie.originals.kept import Kept
 from duijie.shift import Shift
 from sandbox.bureau_files import Face, Item, Side, face_xml
 from tests.console.conftest import form_token, log_in
-from tests.console.desk import Desk, empty
+from tests.console.desk import Desk, Platform, empty
 
 RED_SINK = "nuonuo/red_request"
-
-
-class Platform:
-    """Issues invoices as far as the console is concerned, and counts how often it is asked."""
-
-    spec = None
-    streams: Mapping[str, object] = {}
-    sinks: Mapping[str, object] = {}
-    ability = Ability(Limits())
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.sent: list[Copy] = []
-
-    def credit_line(self) -> CreditLine:
-        self.asked.append("credit")
-        return CreditLine(Decimal("1000000.00"), Decimal("950000.00"), Decimal("50000.00"))
-
-    def login(self) -> Login:
-        self.asked.append("login")
-        return Login("张三", "scan", "请扫码", "data:image/png;base64,iVBORw0KGgo=")
-
-    def fetch(self, invoice: Record, kind: FileKind) -> bytes:
-        raise AssertionError("pages do not fetch")
-
-    def resend(self, invoice: Record, copy: Copy) -> None:
-        self.sent.append(copy)
 
 
 class Target:

@@ -9,6 +9,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
+from duijie.invoicing import approvals, halts
+from duijie.invoicing.halts import Stop
 from duijie.journal import documents, views, work
 from duijie.journal.deliveries import Change
 from duijie.journal.tables import comparison, work_item
@@ -273,6 +275,22 @@ class TestWhyNothingIsBilled:
         [one] = found(world)
         assert "税收分类编码不存在" in one.reason
         assert one.explanation == ""
+
+    def test_a_request_that_waits_for_a_yes(self, world: World) -> None:
+        request = world.request(world.order(1, "113.00"))
+        with world.journal.writing() as tx:
+            approvals.ask_first(tx, world.journal, ("invoice_request", request), "invoices", "nuonuo/invoice_request")
+        [one] = found(world)
+        assert (one.owner, "等待审批" in one.reason) == ("开票审批人", True)
+
+    def test_a_request_that_a_used_up_credit_line_holds_up(self, world: World) -> None:
+        world.request(world.order(1, "113.00"))
+        world.plan("invoice_request", "nuonuo/invoice_request")
+        with world.journal.writing() as tx:
+            halts.park(tx, world.journal, "nuonuo/invoice_request", Stop("credit", "剩余可用额度 0.00"))
+        [one] = found(world)
+        assert "授信额度不足, 已暂停" in one.reason
+        assert "剩余可用额度 0.00" in one.reason
 
     def test_an_order_not_shipped_yet_waits_and_needs_nobody(self, world: World) -> None:
         world.order(1, "113.00", status="paid")

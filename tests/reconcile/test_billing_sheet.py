@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def compared(world: World) -> World:
     request = world.request(world.order(3, "1234567.89", business_date="2026-12-01"))
     world.invoice(request)
     world.post()
+    world.came_at(datetime(2026, 11, 12, tzinfo=UTC))
     compare_billing(world.journal, "billing", MAPPINGS)
     return world
 

@@ -147,6 +147,7 @@ class Order:
     """An order with its lines. `wishes`: its buyer wants an invoice; `is_due`: it is owed (paid and not withdrawn).
 
     `refunds`: with their business days, for the months they count in. `held`: why no request could be made.
+    `learned`: when the journal was last told anything of it, from which waiting is counted.
     """
 
     key: str
@@ -159,6 +160,7 @@ class Order:
     is_due: bool
     lines: list[Line]
     held: str = ""
+    learned: datetime | None = None
     refunds: list[tuple[str, str, Fen]] = field(default_factory=list)  # (line, business day, amount)
     refund_keys: list[str] = field(default_factory=list)
 

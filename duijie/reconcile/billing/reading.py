@@ -24,7 +24,7 @@ from duijie.journal.documents import fen
 from duijie.journal.tables import delivery, derived, document, work_item, work_item_record
 from duijie.reconcile.billing.model import FREIGHT, NOTHING, Bill, Booked, Fen, Line, Order
 from duijie.reconcile.billing.sharing import Place, amount_of, attach, blue_shares, places, red_shares
-from duijie.reconcile.billing.standing import Sent, state_of
+from duijie.reconcile.billing.standing import Sent, Stopping, state_of, stopping
 
 CHINA = timezone(timedelta(hours=8), "CST")
 DUE = ("paid", "shipped", "finished")
@@ -53,13 +53,14 @@ class Facts:
     invoices: dict[str, Kept] = field(default_factory=dict)
     forms: list[Kept] = field(default_factory=list)
     vouchers: list[tuple[Record, str]] = field(default_factory=list)
+    stopping: Stopping = field(default_factory=Stopping)
 
 
 def read(journal: Journal, mappings: Path) -> Facts:
     """Read the journal. Raises ConfigError for rules that cannot be read."""
     freight = invoices.load_rules(mappings / "rules" / "invoice.yaml").freight.tax_rate
     rules = vouchers.load_rules(mappings / "rules" / "voucher.yaml")
-    facts = Facts()
+    facts = Facts(stopping=stopping(journal))
     sales = {one.key: one for one in current(journal, "sales_order")}
     held = _held(journal)
     facts.orders = {key: _order(one, freight, held.get(key, "")) for key, one in sales.items()}
@@ -109,6 +110,7 @@ def _order(kept: Kept, freight_rate: Decimal, held: str) -> Order:
         is_due=is_due,
         lines=lines,
         held=held,
+        learned=kept.created_at,
     )
 
 
@@ -138,11 +140,17 @@ def _refunds(journal: Journal, orders: Mapping[str, Order]) -> dict[str, Kept]:
         if order is None or not order.is_due:
             continue
         line, amount = order.line(body["oid"]), amount_of(body)
+        _learn(order, one)
         line.refunded += amount
         line.paid -= min(line.paid, amount.gross)
         order.refunds.append((line.oid, body["business_date"], amount))
         order.refund_keys.append(one.key)
     return found
+
+
+def _learn(order: Order, kept: Kept) -> None:
+    """The order has been told of at that moment, too."""
+    order.learned = max(order.learned or kept.created_at, kept.created_at)
 
 
 def _held(journal: Journal) -> dict[str, str]:
@@ -179,6 +187,11 @@ def _bill(facts: Facts, sent: Mapping[tuple[str, str], Sequence[Sent]], skus: Ma
         if bill.is_issued and bill.number and seen.setdefault(mark, no) != no:
             continue  # the same paper again: told as one doubled number
         attach(facts.orders, blue_shares(bill, one.body, at[no], told.body if told else None))
+    for no, told in facts.invoices.items():
+        asked = facts.requests.get(no) or facts.reds.get(no)
+        for key in _orders_of(asked.body) if asked else ():
+            if key in facts.orders:
+                _learn(facts.orders[key], told)
     for no, one in facts.reds.items():
         bill = facts.bills[no] = _made(facts, one, sent.get(("red_request", one.key), ()), is_red=True)
         blue = facts.requests.get(one.body["blue_request_no"])
@@ -187,11 +200,16 @@ def _bill(facts: Facts, sent: Mapping[tuple[str, str], Sequence[Sent]], skus: Ma
             attach(facts.orders, red_shares(bill, one.body, mine, blue.body, mine[-1]))
 
 
+def _orders_of(request: Record) -> Sequence[str]:
+    return request.get("order_keys") or [request.get("order_key", "")]
+
+
 def _made(facts: Facts, request: Kept, sent: Sequence[Sent], *, is_red: bool) -> Bill:
     body = request.body
     told = facts.invoices.get(body["request_no"])
     invoice = told.body if told else None
-    state, reason = state_of(invoice, sent)
+    entity = "red_request" if is_red else "invoice_request"
+    state, reason = state_of(invoice, sent, facts.stopping, (entity, request.key))
     return Bill(
         request_no=body["request_no"],
         is_red=is_red,

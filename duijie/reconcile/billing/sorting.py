@@ -87,8 +87,9 @@ class Case(NamedTuple):
     ) -> Difference:
         """One difference; `amounts` is (what should be, what is)."""
         left, right = amounts
-        order, since = self.order, since or self.order.since
-        waiting = WAITS if why.waits and self.now - since < PATIENCE else ""
+        order = self.order
+        begun, since = since or order.learned or order.since, since or order.since
+        waiting = WAITS if why.waits and self.now - begun < PATIENCE else ""
         return Difference(
             kind=kind,
             cause=why.cause,
@@ -149,8 +150,8 @@ def _by_books(lines: Sequence[Line]) -> dict[str, list[Line]]:
     return found
 
 
-def _why_unbilled(order: Order, lines: Sequence[Line]) -> tuple[Why, datetime]:
-    """Why nothing is billed of these lines, and since when."""
+def _why_unbilled(order: Order, lines: Sequence[Line]) -> tuple[Why, datetime | None]:
+    """Why nothing is billed of these lines, and since when where a request tells."""
     shares = [share for line in lines for share in line.shares]
     bills = {share.bill.request_no: share.bill for share in shares if not share.bill.is_red}
     standing = sorted((one for one in bills.values() if not one.is_issued), key=lambda one: URGENT.index(one.state))
@@ -159,10 +160,10 @@ def _why_unbilled(order: Order, lines: Sequence[Line]) -> tuple[Why, datetime]:
     if bills:
         return REVERSED, max(share.bill.issued_at or share.bill.since for share in shares)
     if order.held:
-        return Why("invalid", f"开票校验不通过: {order.held}", "按原因更正后重放"), order.since
+        return Why("invalid", f"开票校验不通过: {order.held}", "按原因更正后重放"), None
     if not order.wishes:
-        return NO_WISH, order.since
-    return (UNSHIPPED if order.status == "paid" else NOT_ASKED), order.since
+        return NO_WISH, None
+    return (UNSHIPPED if order.status == "paid" else NOT_ASKED), None
 
 
 def _of_bill(bill: Bill) -> Why:

@@ -93,6 +93,14 @@ def test_a_discount_line_belongs_to_the_line_it_follows(world: World) -> None:
     assert kinds(world) == []
 
 
+def test_a_discount_of_the_whole_order_is_owed_by_its_lines_as_they_are_invoiced(world: World) -> None:
+    discount = {"seller_discount": Decimal("7.50"), "gross": Decimal("160.00")}
+    order = world.order(1, "113.00", "54.50", **discount)
+    world.billed(order)
+    [one] = found(world)
+    assert (one.kind, one.left) == ("已开未记账", 16000)
+
+
 def unbilled_without_a_wish(world: World) -> None:
     world.order(1, "113.00", wish=False)
 

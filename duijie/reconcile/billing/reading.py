@@ -14,7 +14,10 @@ from sqlalchemy import select
 
 from duijie import codec
 from duijie.codec import Record
+from duijie.connect.errors import InvalidDocument
 from duijie.derive import invoices, vouchers
+from duijie.derive.invoice_billing import billed
+from duijie.derive.invoice_rules import InvoiceRules
 from duijie.derive.invoices import billable
 from duijie.derive.rounding import split_tax
 from duijie.derive.vouchers import REVERSAL, VoucherRule
@@ -58,12 +61,12 @@ class Facts:
 
 def read(journal: Journal, mappings: Path) -> Facts:
     """Read the journal. Raises ConfigError for rules that cannot be read."""
-    freight = invoices.load_rules(mappings / "rules" / "invoice.yaml").freight.tax_rate
+    billing = invoices.load_rules(mappings / "rules" / "invoice.yaml")
     rules = vouchers.load_rules(mappings / "rules" / "voucher.yaml")
     facts = Facts(stopping=stopping(journal))
     sales = {one.key: one for one in current(journal, "sales_order")}
     held = _held(journal)
-    facts.orders = {key: _order(one, freight, held.get(key, "")) for key, one in sales.items()}
+    facts.orders = {key: _order(one, billing, held.get(key, "")) for key, one in sales.items()}
     refunds = _refunds(journal, facts.orders)
     facts.requests = {one.body["request_no"]: one for one in current(journal, "invoice_request")}
     facts.reds = {one.body["request_no"]: one for one in current(journal, "red_request")}
@@ -88,11 +91,15 @@ def current(journal: Journal, entity: str, batch: int = 2000) -> Iterator[Kept]:
         after = rows[-1].id
 
 
-def _order(kept: Kept, freight_rate: Decimal, held: str) -> Order:
+def _order(kept: Kept, rules: InvoiceRules, held: str) -> Order:
     body = kept.body
     is_due = body["status"] in DUE and not withdrawn(body)
-    lines = [_line(one, is_due=is_due) for one in body["lines"]]
+    owed = _owed(body, rules) if is_due else {}
+    lines = [
+        Line(one["oid"], one["name"], Decimal(one["tax_rate"]), owed.get(one["oid"], NOTHING)) for one in body["lines"]
+    ]
     if body["freight"]:
+        freight_rate = rules.freight.tax_rate
         split = split_tax(body["freight"], freight_rate)
         amount = Fen(fen(split.net), fen(split.tax)) if is_due else NOTHING
         lines.append(Line(FREIGHT, FREIGHT_NAME, freight_rate, amount))
@@ -114,8 +121,12 @@ def _order(kept: Kept, freight_rate: Decimal, held: str) -> Order:
     )
 
 
-def _line(line: Record, *, is_due: bool) -> Line:
-    return Line(line["oid"], line["name"], Decimal(line["tax_rate"]), amount_of(line) if is_due else NOTHING)
+def _owed(order: Record, rules: InvoiceRules) -> dict[str, Fen]:
+    """What is owed of each line: as it is invoiced, the order's own discount and returned lines spread over it."""
+    try:
+        return {one.line["oid"]: Fen(fen(one.net), fen(one.tax)) for one in billed(order, rules)}
+    except InvalidDocument:
+        return {line["oid"]: amount_of(line) for line in order["lines"]}
 
 
 def moment(text: str) -> datetime:

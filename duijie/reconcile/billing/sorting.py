@@ -273,7 +273,7 @@ def _books(case: Case) -> Iterator[Difference]:
 def _why_unposted(lines: Sequence[Line]) -> Why:
     problem = next((one.problem for line in lines for one in line.booked if one.problem), "")
     if problem:
-        return Why("not_in_ledger", problem, "在“投递”或待处理中按原因处理凭证", BOOKS)
+        return Why("not_in_ledger", problem, "在“投递”或待处理中按原因处理凭证", BOOKS, waits=True)
     if any(line.booked for line in lines):
         return Why(
             "books_differ", f"凭证金额与应收不同 ({_names(lines)})", "检查退款与冲销凭证是否生成", BOOKS, waits=True

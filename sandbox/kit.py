@@ -7,6 +7,7 @@ Faults are ordered over `POST /_admin/faults` with a JSON list of rules::
     {"kind": "delay", "match": "", "count": 3, "seconds": 0.2}
     {"kind": "expire_tokens", "match": "", "count": 1}
     {"kind": "malformed", "match": "", "count": 1}      work is done, the answer is a page of HTML
+    {"kind": "late_status", "match": "", "count": 1, "status": 502}    work is done, the answer is that status
     {"kind": "shift_pages", "match": "", "count": 1}    before the request is answered, a listed record leaves its place
     {"kind": "watch", "match": "token", "rate": 1}      nothing happens, it is counted
     {"kind": "drop_push" | "duplicate_webhook", "match": "", "count": 1}   where the vendor pushes by itself
@@ -138,8 +139,10 @@ class Sandbox(ABC):
         for fault in due:
             if fault.kind == "status":
                 return Response(b"", fault.status, headers=fault.headers)
-        response = await handler(request)
         kinds = {fault.kind for fault in due}
+        response = await handler(request)
+        if late := next((fault for fault in due if fault.kind == "late_status"), None):
+            return Response(b"", late.status, headers=late.headers)
         if "malformed" in kinds:
             return HTMLResponse(MAINTENANCE)
         return _cut_off() if "lose_answer" in kinds else response

@@ -119,7 +119,9 @@ def run_script(played: Scene, order: Order) -> None:
     root = played.root(Path(order.home))
     engine = Engine(Journal.open(order.journal), connections(order.urls, played.size).__getitem__, root)
     for name in played.script:
-        if name == CHANGE:
+        if name in played.acts:
+            played.acts[name](engine.journal)
+        elif name == CHANGE:
             _outside(f"{order.urls[played.changes]}/_change")
         else:
             engine.run(played.flow, played.flow.step(name))

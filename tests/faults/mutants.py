@@ -81,5 +81,9 @@ OF_LOAD: dict[str, Callable[[], None]] = {"any lease has ended": _any_lease_has_
 
 def install(name: str) -> None:
     """Break this process; "" leaves it whole."""
-    if name:
+    if name.startswith("einvoice: "):
+        from tests.einvoice.mutants import MUTANTS as OF_INVOICES  # noqa: PLC0415
+
+        OF_INVOICES[name]()
+    elif name:
         (MUTANTS | OF_LOAD)[name]()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.engine import ROOT
 from duijie.flow import Flow
+from duijie.journal import Journal
 from duijie.journal.codes import CHINA, Code
 from sandbox.k3cloud_chart import CONFIG as LEDGER
 from sandbox.kit import Sandbox
@@ -49,10 +51,18 @@ class Scene:
     changes: str = ""
     size: int = 3
     files: Mapping[str, str] = field(default_factory=dict)
+    acts: Mapping[str, Callable[[Journal], None]] = field(default_factory=dict)
+    lines: Sequence[str] = ()
+    prepare: Callable[[Mapping[str, Sandbox]], None] = lambda _: None
 
     @property
     def script(self) -> list[str]:
-        """The steps of one run in order; where the world changes, twice with the change between."""
+        """The steps of one run in order; where the world changes, twice with the change between.
+
+        `lines` say otherwise, with `acts` between the steps; `prepare` is done to the systems before the first run.
+        """
+        if self.lines:
+            return list(self.lines)
         steps = [step.name for step in self.flow.steps]
         return [*steps, CHANGE, *steps] if self.changes else steps
 
@@ -69,6 +79,8 @@ def connections(urls: Urls, size: int = 3) -> dict[str, Connection]:
     """Every connection a scene may use."""
     shops = {shop: {"session": f"sess-{shop}", "refresh_token": f"refresh-{shop}"} for shop in SHOPS}
     ledger = {name: LEDGER[name] for name in ("acct_id", "app_id", "account_book")}
+    token = f"{urls.get('nuonuo', '')}/accessToken"
+    seller = {"tax_no": "339902999999789113", "clerk": "张三", "token_url": token} | FAST
     made = [
         Connection("taobao", "taobao", urls.get("taobao", ""), "12345678", "helloworld", extra={"shops": shops} | FAST),
         Connection(
@@ -83,6 +95,7 @@ def connections(urls: Urls, size: int = 3) -> dict[str, Connection]:
             "k3cloud", "k3cloud", urls.get("k3cloud", ""), LEDGER["user"], LEDGER["app_secret"], extra=ledger | FAST
         ),
         Connection("strict", "strict", urls.get("strict", ""), extra={"size": size}),
+        Connection("nuonuo", "nuonuo", urls.get("nuonuo", ""), "AK-demo-0001", "AS-demo-secret-0001", extra=seller),
     ]
     return {one.conn_id: one for one in made}
 
@@ -258,8 +271,11 @@ def many(kind: str, number: int) -> Scene:
 
 
 def scene(name: str) -> Scene:
-    """One of SCENES, or `many` by its name."""
+    """One of SCENES, or one of `many` or of tests.einvoice by its name."""
     first, _, rest = name.partition("/")
+    if first == "einvoice":
+        found: Scene = import_module("tests.einvoice.scenes").scene(rest)
+        return found
     if first == "many":
         kind, _, number = rest.partition("/")
         return many(kind, int(number))

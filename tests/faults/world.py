@@ -46,6 +46,7 @@ class Systems:
             sandbox.__init__(Store())  # type: ignore[misc]
             sandbox.seed(self._scene.seeds[name])
             sandbox.faults = [Fault(**rule) for rule in self._scene.faults.get(name, [])]
+        self._scene.prepare(self.held)
 
     def truth(self) -> Truth:
         """What the target holds."""

@@ -63,6 +63,7 @@ from duijie.originals.inbox import counted, move_away, receive_mail, receive_pat
 from duijie.originals.received import Receiving
 from duijie.pull import Refinery, pull, read_keys, refine
 from duijie.reconcile import compare_pairs
+from duijie.reconcile.billing import compare_billing
 from duijie.replay import Routes
 from duijie.sharing import shared
 from duijie.shift import WHOLE, Shift, Turn
@@ -143,7 +144,7 @@ class Engine:
             case Deliver():
                 return self._deliver(flow, step)
             case Reconcile():
-                return compare_pairs(self.journal, step.pairs, self.stream, self.root / "mappings")
+                return self._reconcile(flow, step)
             case Fetch() | Receive() | Alert() | Watch() | Drift():
                 return self._look_after(flow, step)
 
@@ -210,6 +211,13 @@ class Engine:
         if step.entity not in OF_INVOICES:
             return Gate(desk)
         return InvoiceGate(desk, self._life, self.connector(step.connection))
+
+    def _reconcile(self, flow: Flow, step: Reconcile) -> Counts:
+        mappings = self.root / "mappings"
+        counts = compare_pairs(self.journal, step.pairs, self.stream, mappings)
+        if "billing" in step.checks:
+            counts.update(compare_billing(self.journal, flow.flow, mappings))
+        return counts
 
     def fetching(self, flow: Flow, step: Fetch) -> Fetching:
         """What fetches the files of a connection's invoices."""

@@ -154,10 +154,11 @@ class Receive(msgspec.Struct, tag_field="verb", tag="receive", forbid_unknown_fi
 
 
 class Reconcile(msgspec.Struct, tag_field="verb", tag="reconcile", forbid_unknown_fields=True, frozen=True):
-    """Read both sides of a pair again and name every difference."""
+    """Read both sides of a pair again and name every difference; `checks`: within the journal (billing: 票单勾稽)."""
 
     name: str
-    pairs: tuple[str, ...]
+    pairs: tuple[str, ...] = ()
+    checks: tuple[Literal["billing"], ...] = ()
 
 
 class Alert(msgspec.Struct, tag_field="verb", tag="alert", forbid_unknown_fields=True, frozen=True):

@@ -158,7 +158,8 @@ class TestFlowFiles:
     def test_the_shipped_flows_are_read_and_their_mappings_exist(self) -> None:
         flows = load_flows(ROOT / "dags" / "flows")
         named = [step.mapping for flow in flows.values() for step in flow.steps if hasattr(step, "mapping")]
-        business = {"orders", "stock", "vouchers", "invoices", "invoice_files", "red_invoices", "crm", "reconcile"}
+        business = {"orders", "stock", "vouchers", "invoices", "invoice_files", "red_invoices", "crm"}
+        business |= {"reconcile", "billing"}
         assert business | {"alerts", "watchdog", "drift"} == set(flows)
         assert all((ROOT / "mappings" / f"{name}.yaml").exists() for name in named)
 

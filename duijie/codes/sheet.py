@@ -237,7 +237,7 @@ def _fill(book: Any, title: str, head: Sequence[str], rows: Iterable[Sequence[An
     sheet.append(list(head))
     for number, row in enumerate(rows, 2):
         for column, value in enumerate(row, 1):
-            _cell(sheet.cell(number, column), value)
+            put_cell(sheet.cell(number, column), value)
     for cell in sheet[1]:
         cell.font, cell.fill = Font(bold=True), PatternFill("solid", fgColor="DCE6F1")
     sheet.freeze_panes = "A2"
@@ -249,7 +249,7 @@ def _fill(book: Any, title: str, head: Sequence[str], rows: Iterable[Sequence[An
             sheet.column_dimensions[get_column_letter(column)].number_format = "@"
 
 
-def _cell(cell: Any, value: Any) -> None:
+def put_cell(cell: Any, value: Any) -> None:
     """Texts as texts, whatever they begin with, so that Excel neither computes nor shortens them."""
     if value is None:
         return

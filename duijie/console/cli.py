@@ -38,6 +38,7 @@ def add(
     name: Annotated[str, typer.Argument(help="Login name.")],
     role: Annotated[str, typer.Option(help=f"One of {', '.join(users.ROLES)}.")] = "viewer",
     display: Annotated[str, typer.Option(help="Name shown on the pages.")] = "",
+    duty: Annotated[list[str] | None, typer.Option(help="In invoicing: ask, approve, issue; may be repeated.")] = None,
 ) -> None:
     """Add a person, or change password and role; the password is asked for, or read from standard input."""
     from duijie.connect.errors import ConfigError  # noqa: PLC0415
@@ -46,7 +47,7 @@ def add(
         typer.prompt("密码", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else sys.stdin.readline()
     )
     try:
-        users.add_user(users.default_path(), name, asked.strip(), role, display)
+        users.add_user(users.default_path(), name, asked.strip(), role, display, duty or ())
     except ConfigError as error:
         typer.echo(error.zh, err=True)
         raise typer.Exit(1) from error

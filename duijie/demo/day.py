@@ -34,7 +34,7 @@ AFTERNOON: Stages = (
     ("red_invoices",),
     ("vouchers", "invoices"),
     ("invoice_files",),
-    ("reconcile",),
+    ("reconcile", "billing"),
     ("watchdog",),
     ("alerts",),
 )
@@ -185,11 +185,11 @@ def _run_stage(airflow: AirflowStandalone, names: tuple[str, ...], titles: Mappi
 
 
 def _serve_console(home: Path, environ: Mapping[str, str]) -> None:
-    from duijie.console.users import add_user  # noqa: PLC0415
+    from duijie.console.users import DUTIES, add_user  # noqa: PLC0415
 
     port = free_port()
     password = os.environ.get("DUIJIE_DEMO_PASSWORD") or os.urandom(6).hex()
-    add_user(Path(environ["DUIJIE_CONSOLE_USERS"]), "demo", password, "ops", "演示")
+    add_user(Path(environ["DUIJIE_CONSOLE_USERS"]), "demo", password, "ops", "演示", DUTIES)
     pages = ProcessGroup(home / "console", environ)
     pages.start("console", [sys.executable, "-m", "duijie.cli.main", "console", "serve", "--port", str(port)])
     console.print(f"控制台 http://127.0.0.1:{port} 用户 demo 密码 {password}; 按 Ctrl-C 结束")

@@ -95,11 +95,11 @@ def make(journal: Journal, flow: str, step: Derive, mappings: Path) -> Counts:
         "parties": _parties,
         "shop_stock": _shop_stock,
         "invoice_requests": invoice_requests,
+        "purchase_settlements": purchase_settlements,
         "red_requests": red_requests,
         "red_issues": red_issues,
         "red_followups": red_followups,
         "invoice_corrections": invoice_corrections,
-        "purchase_settlements": purchase_settlements,
     }
     if step.make not in makers:
         raise ConfigError(

@@ -17,6 +17,7 @@ from sqlalchemy import Connection as Transaction
 from sqlalchemy import Row, select, update
 
 from duijie import codec
+from duijie.codec import Record
 from duijie.connect.errors import ConfigError
 from duijie.desk import Desk
 from duijie.invoicing.rules import LifeRules
@@ -46,14 +47,20 @@ def needed(entity: str, document: Document, rules: LifeRules) -> bool:
     return limit is not None and abs(documents.amount_of(document.body)) > documents.fen(limit)
 
 
-def ask(tx: Transaction, desk: Desk, one: Delivery, limit: Decimal) -> None:
-    """Let a claimed delivery wait for a yes."""
-    body, now = one.document.body, desk.journal.now()
-    amount = documents.amount_of(body)
-    row = {"entity": one.document.entity, "key": one.document.key, "hash": codec.digest(body), "flow": desk.flow,
-           "sink": desk.name, "amount": amount, "state": "waiting", "asked_at": now}  # fmt: skip
-    tx.execute(desk.journal.insert_new(approval).values(**row))
-    reason = f"价税合计 {yuan(amount):,} 元, 超过 {limit:,} 元, 须经审批后才发出"
+def ask_first(tx: Transaction, journal: Journal, document: tuple[str, Record], flow: str, sink: str) -> None:
+    """Let a document (entity, body) wait for a yes before its delivery is planned, whatever it comes to."""
+    entity, body = document
+    row = {"entity": entity, "key": body["key"], "hash": codec.digest(body), "flow": flow, "sink": sink,
+           "amount": documents.amount_of(body), "state": "waiting", "asked_at": journal.now()}  # fmt: skip
+    tx.execute(journal.insert_new(approval).values(**row))
+
+
+def ask(tx: Transaction, desk: Desk, one: Delivery, limit: Decimal | None) -> None:
+    """Let a claimed delivery wait for a yes. `limit`: the amount it is above; None where a person asked for it."""
+    amount = documents.amount_of(one.document.body)
+    ask_first(tx, desk.journal, (one.document.entity, one.document.body), desk.flow, desk.name)
+    why = f"超过 {limit:,} 元" if limit is not None else "由人提交"
+    reason = f"价税合计 {yuan(amount):,} 元, {why}, 须经审批后才发出"
     if desk.settle(tx, {one.claim: Change("blocked", f"等待审批: {reason}")}):
         finding = Finding("approval", f"{desk.name}:{one.document.key}", reason)
         work.open_item(tx, desk.journal, desk.flow, finding, [(one.document.entity, one.document.key, amount)])

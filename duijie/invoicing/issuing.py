@@ -87,10 +87,14 @@ class InvoiceGate(Gate):
         return [one for one in parcels if one not in early and one not in renamed]
 
     def _agreed(self, parcels: list[Parcel], counts: Counts) -> list[Parcel]:
-        """Without those that a person must agree to first."""
+        """Without those that a person must agree to first: by the rules, or because somebody asked for it."""
         entity = self.desk.step.entity
-        asked = [one for one in parcels if approvals.needed(entity, one.delivery.document, self._rules)]
-        said = approvals.decided(self.desk.journal, entity, [one.delivery.document for one in asked])
+        said = approvals.decided(self.desk.journal, entity, [one.delivery.document for one in parcels])
+        asked = [
+            one
+            for one in parcels
+            if one.delivery.document.key in said or approvals.needed(entity, one.delivery.document, self._rules)
+        ]
         waits = [one for one in asked if said.get(one.delivery.document.key) != "approved"]
         if not waits:
             return parcels
@@ -99,7 +103,7 @@ class InvoiceGate(Gate):
                 if said.get(one.delivery.document.key) == "refused":
                     self.desk.settle(tx, {one.delivery.claim: Change("cancelled", "审批未通过, 不发出")})
                 else:
-                    approvals.ask(tx, self.desk, one.delivery, self._rules.approve_over[entity])
+                    approvals.ask(tx, self.desk, one.delivery, self._rules.approve_over.get(entity))
         counts["waiting"] += len(waits)
         return [one for one in parcels if one not in waits]
 

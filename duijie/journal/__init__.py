@@ -5,6 +5,7 @@ doubled, because every decision is a row here and every transition one transacti
 """
 
 from duijie.journal import tables_alarm as _tables_alarm  # noqa: F401  completes the metadata
+from duijie.journal import tables_billing as _tables_billing  # noqa: F401
 from duijie.journal import tables_ingress as _tables_ingress  # noqa: F401  completes the metadata
 from duijie.journal import tables_invoicing as _tables_invoicing  # noqa: F401
 from duijie.journal import tables_lines as _tables_lines  # noqa: F401

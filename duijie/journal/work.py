@@ -40,11 +40,12 @@ OWNERS = {
     "credential": "运维",
     "config": "工程师",
     "invoice": "开票员",
+    "billing": "开票员",
+    "file": "开票员",
+    "match": "会计",
     "red_answer": "开票员",
     "red_form": "开票员",
     "red_void": "开票员",
-    "file": "开票员",
-    "match": "会计",
     "vanished": "运维",
     "approval": "会计",
 }
@@ -57,11 +58,12 @@ NEXT_STEPS = {
     "credential": "更新该连接的密钥或重新授权, 检查后点“恢复使用” (或执行 duijie connection enable)",
     "config": "按提示的文件与行号更正映射或配置",
     "invoice": "按原因更正抬头、税号或商品编码后重新申请",
+    "billing": "在开票工作台的票单勾稽表中逐条核对",
+    "file": "按原因核对: 修复后执行 duijie invoice fetch 号码, 或在平台网页下载原件后加 --file 文件 补入",
+    "match": "按行核对采购订单、入库单与供应商发票: 更正单据, 或请供应商换开发票, 然后重新匹配",
     "red_answer": "核对后执行 duijie invoice answer 确认单编号 --agree, 或 --refuse --why 原因, 也可在开票工作台答复",
     "red_form": "请联系购方在电子税务局确认; 确认后红字发票自动开具, 本待处理自动关闭",
     "red_void": "与购方沟通后执行 duijie invoice red-again 申请号 重新发起 (新单号), 或关闭本待处理表示不再红冲",
-    "file": "按原因核对: 修复后执行 duijie invoice fetch 号码, 或在平台网页下载原件后加 --file 文件 补入",
-    "match": "按行核对采购订单、入库单与供应商发票: 更正单据, 或请供应商换开发票, 然后重新匹配",
     "vanished": "检查该连接的账号、店铺授权与查询权限是否变更, 恢复后自动继续; 若确实成批删除, 请在目标系统逐张作废",
     "approval": "在开票工作台 (或 duijie invoice approve / refuse) 批准或拒绝; 批准后自动发出",
 }
@@ -76,11 +78,12 @@ TITLES = {
     "credential": "授权失效",
     "config": "配置有误, 流程停下",
     "invoice": "开票校验不通过",
+    "billing": "票单勾稽有差异",
+    "file": "发票文件未取得或与开票不符",
+    "match": "三单匹配有差异",
     "red_answer": "购方发起红字确认单, 等待答复",
     "red_form": "红字确认单等待购方确认",
     "red_void": "红字确认单已作废, 尚未红冲",
-    "file": "发票文件未取得或与开票不符",
-    "match": "三单匹配有差异",
     "vanished": "来源记录成批消失, 未作废",
     "approval": "等待审批",
 }
@@ -105,12 +108,14 @@ class Missing:
 
 @dataclass(frozen=True)
 class Finding:
-    """What to open a work item for."""
+    """What to open a work item for; `owner` and `next_step` where they are not those of the kind."""
 
     kind: str
     subject: str
     reason: str
     missing: Missing | None = None
+    owner: str = ""
+    next_step: str = ""
 
 
 def finding_of(error: DuijieError, place: str, key: str, mapping: str, connection: str) -> Finding:
@@ -159,7 +164,7 @@ def open_item(
     """Open or find the item for a subject and add the (entity, key, amount in fen) that it holds up."""
     subject = finding.subject[:300]
     open_subject = f"{finding.kind}|{subject}"
-    steps = NEXT_STEPS.get(finding.kind, NEXT_STEPS["invalid"])
+    steps = finding.next_step or NEXT_STEPS.get(finding.kind, NEXT_STEPS["invalid"])
     row = {
         "kind": finding.kind,
         "subject": subject,
@@ -167,7 +172,7 @@ def open_item(
         "flow": flow,
         "reason": finding.reason,
         "next_step": MISSING_STEPS[finding.missing.what] if finding.missing else steps,
-        "owner": OWNERS.get(finding.kind, "运维"),
+        "owner": finding.owner or OWNERS.get(finding.kind, "运维"),
         "created_at": journal.now(),
     }
     is_new = tx.execute(journal.insert_new(work_item).values(**row).returning(work_item.c.id)).scalar_one_or_none()

@@ -31,6 +31,7 @@ ORDER = "taobao:S01:3204086667211110000"
 VOUCHER = "sale:S01:2026-11-11:1"
 HOSTILE = "<script>alert(1)</script>"
 TOKEN = "geheimer-token-1"
+DUTIES = {"asker": ("ask",), "approver": ("approve",), "issuer": ("issue",), "both": ("ask", "approve"), "books": ()}
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -99,6 +100,8 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("people") / "users.json"
     for name, role in (("ops", "ops"), ("look", "viewer"), ("eng", "engineer")):
         add_user(path, name, PASSWORD, role, f"{name} 某人")
+    for name, duties in DUTIES.items():
+        add_user(path, name, PASSWORD, "finance", f"{name} 某人", duties)
     return path
 
 

@@ -231,4 +231,4 @@ def scene(name: str) -> Scene:
     return storm(int(number)) if kind == "storm" else steps()
 
 
-__all__ = ["STEPS", "base_of", "key_of", "scene", "serial_of", "steps", "stories", "storm"]
+__all__ = ["STEPS", "key_of", "scene", "serial_of", "steps", "stories", "storm"]

@@ -59,8 +59,9 @@ journal.app.command("verify")(journal_keep.verify)
 journal.app.command("restore")(journal_keep.restore)
 app.add_typer(journal.app, name="journal", help="The journal: what is where, and why.")
 app.add_typer(ingress.app, name="ingress", help="Webhooks: receive pushes, see how they do.")
-for part in (invoice_queue, invoice_red, invoice_files, invoice_billing):
+for part in (invoice_queue, invoice_red, invoice_files):
     invoice.app.add_typer(part.app)
+invoice.app.command()(invoice_billing.reconcile)
 app.add_typer(invoice.app, name="invoice", help="Invoices 数电票: requests, the queue, reds 红冲, files, 票单勾稽.")
 app.add_typer(alerts.app, name="alerts", help="Alerts 告警: channels, test messages, claims, mutes.")
 app.add_typer(work.app, name="work", help="Work items 待处理: what waits for a person.")

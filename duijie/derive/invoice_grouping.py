@@ -83,6 +83,16 @@ def requests_of(
     return [_part(orders, chunk, rules, (number, at), special) for at, chunk in enumerate(chunks, 1)]
 
 
+def renumbered(made: Sequence[Record], base: str) -> list[Record]:
+    """Requests that were made together, under another number: that of the attempt that follows a failed one."""
+    if len(made) == 1:
+        return [{**made[0], "key": base, "request_no": base}]
+    numbers = [f"{base[:BASE_LENGTH]}{one['part']:03d}" for one in made]
+    return [
+        {**one, "key": number, "request_no": number, "base_no": base} for one, number in zip(made, numbers, strict=True)
+    ]
+
+
 def _lines_of(orders: Sequence[Record], rules: InvoiceRules, refunds: Refunds) -> list[Record]:
     if len(orders) == 1:
         return order_lines(orders[0], rules, refunds.get(orders[0]["key"], ()))
@@ -221,4 +231,4 @@ def _not_possible(key: str, zh: str, en: str) -> InvalidDocument:
     return InvalidDocument(f"{key}: {zh}; 请核对后人工处理", en=f"{key}: {en}", code="INVOICE", where=key)
 
 
-__all__ = ["Refunds", "groups", "requests", "requests_of"]
+__all__ = ["Refunds", "groups", "renumbered", "requests", "requests_of"]

@@ -16,7 +16,7 @@ from duijie import codec
 from duijie.cli.main import app
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, DuijieError, JournalBusy, MappingError
-from duijie.derive import invoices, origins, parties, vouchers
+from duijie.derive import invoices, origins, parties, reds, vouchers
 from duijie.derive.origins import Red
 from duijie.difference import changes
 from duijie.engine import ROOT
@@ -98,7 +98,9 @@ class TestAMappedDocument:
 
     def test_lets_conditions_and_the_row_of_a_table_are_told(self, world: Shipped) -> None:
         why = one(world, "sales_order", ORDER, "lines[0].net")
-        assert [step.name for step in why.steps] == ["sku", "product", "amount", "taxed"]
+        names = [step.name for step in why.steps]
+        assert names[-4:] == ["sku", "product", "amount", "taxed"]
+        assert names[:-4] == ["count_of_lines"]
         [row] = one(world, "sales_order", ORDER, "status").rows
         assert (row.kind, row.name, row.code, row.answer) == ("table", "status", "TRADE_FINISHED", "finished")
         assert row.place is not None and "TRADE_FINISHED" in self._line(world, row.place.line)
@@ -255,6 +257,35 @@ class TestADerivedDocument:
         assert taken.origin.name == "sales_refund" and taken.why is not None
         assert source(taken.why, "refund_fee").value == "56.50"
 
+    def test_a_request_lessened_by_a_refund_goes_back_to_both_and_is_made_again_the_same(self, world: Shipped) -> None:
+        world.refunds()
+        world.derive("invoices", "derive_requests")
+        [made] = documents.current(world.kept, "invoice_request")
+        found = explainer(world, 20).document("invoice_request", made.key, "lines[0].gross")
+        assert found.notes[1] == "重算结果与存档一致"
+        assert source(found.whys[0], "amount").origin.name == "sales_refund"
+        assert source(found.whys[0], "lines[0].gross").origin.name == "sales_order"
+        total = explainer(world, 20).document("invoice_request", made.key, "gross").whys[0]
+        assert {one.path for one in total.sources} >= {"lines[0].gross", "lines[1].gross", "freight", "amount"}
+
+    def test_merged_orders_and_the_parts_of_a_split_go_back_to_every_order(self, world: Shipped) -> None:
+        path = world.root / "mappings/rules/invoice.yaml"
+        text = path.read_text(encoding="utf-8").replace("by: none, within: month", "by: buyer, within: ever")
+        path.write_text(text.replace("max_lines: 2000", "max_lines: 4"), encoding="utf-8")
+        world.orders(order(TID + 1000))
+        world.deliver("orders", "deliver_orders")
+        world.derive("invoices", "derive_requests")
+        parts = [made.key for made in documents.current(world.kept, "invoice_request")]
+        assert len(parts) == 2
+        for key in parts:
+            found = explainer(world, 20).document("invoice_request", key, "lines[0].net")
+            assert found.notes[1] == "重算结果与存档一致"
+        other = f"taobao:S01:{TID + 1000}"
+        keys = {
+            one.origin.key for one in explainer(world, 20).document("invoice_request", parts[1], "net").whys[0].sources
+        }
+        assert other in keys
+
     def test_a_party_and_a_shop_figure_go_back_too(self, world: Shipped) -> None:
         world.derive("crm", "derive_parties")
         party = one(world, "party", "91330106MA2DEMK14E", "name")
@@ -301,7 +332,7 @@ class TestTheRulesOwnAccount:
         self._hold(
             body,
             lambda source: invoices.blue_request(source, rules),
-            lambda field: origins.of_request(field, made, body),
+            lambda field: origins.of_request(field, made, origins.Request([body])),
         )
 
     def test_of_a_party(self, world: Shipped) -> None:
@@ -330,10 +361,10 @@ class TestTheRulesOwnAccount:
             for entity, name in (("sales_order", ORDER), ("invoice_request", key), ("invoice", key))
         )
         red = Red(body, bill, blue, paid)
-        made = invoices.red_request(body, bill, blue, paid, rules)
+        made = reds.red_request(body, bill, blue, paid, rules)
         reason = partial(origins.of_red, made=made, red=red)
-        self._hold(body, lambda source: invoices.red_request(source, bill, blue, paid, rules), reason)
-        self._hold(blue, lambda source: invoices.red_request(body, bill, source, paid, rules), reason, 1)
+        self._hold(body, lambda source: reds.red_request(source, bill, blue, paid, rules), reason)
+        self._hold(blue, lambda source: reds.red_request(body, bill, source, paid, rules), reason, 1)
 
     @staticmethod
     def _body(world: Shipped, entity: str, key: str) -> Record:

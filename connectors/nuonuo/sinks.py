@@ -13,23 +13,17 @@ from functools import partial
 from connectors.nuonuo.client import Client
 from connectors.nuonuo.streams import NUMBERS_A_CALL, SELLER, Invoices, RedForms, RedInvoices
 from duijie.codec import Record
-from duijie.connect.errors import AlreadyThere
 from duijie.connect.invoicing import marks
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Safety
 from duijie.connect.retry import side_by_side
 
 FIGURES = {"gross": "taxIncludedAmount", "tax": "tax"}
-FAILED = "22"
 AGREED, REFUSED = "04", "06"
 ANSWERS = {AGREED: Decimal(1), REFUSED: Decimal(0)}
 
 
 class RequestSink:
-    """requestBillingNew. A payload is {"order": …}; a used orderNo is refused, so no invoice can be issued twice.
-
-    A request that is there and failed (status 22) is begun again under the same number by reInvoice, where it says what
-    ours says.
-    """
+    """requestBillingNew. A payload is {"order": …}; a used orderNo is refused, so no invoice can be issued twice."""
 
     name, entity = "invoice_request", "invoice_request"
     safety = Safety.NATURAL_KEY
@@ -63,27 +57,22 @@ class RequestSink:
         """One request per payload, in order; the connection's drawer signs where the payload names none."""
         return side_by_side(lambda payload: self._client.retrier.outcome(partial(self._request, payload)), payloads)
 
+    def resubmit(self, payloads: Sequence[Record], native_ids: Sequence[str]) -> Sequence[Outcome]:
+        """reInvoice: a request that failed is begun again as it is; what is issued, or being issued, stays so."""
+        pairs = list(zip(payloads, native_ids, strict=True))
+        return side_by_side(lambda pair: self._client.retrier.outcome(partial(self._retry, *pair)), pairs)
+
     def _request(self, payload: Record) -> Done:
         order = {**payload["order"], "clerk": payload["order"].get("clerk") or self._client.clerk}
         if self._client.callback_url:
             order["callBackUrl"] = self._client.callback_url
-        try:
-            result = self._client.call("requestBillingNew", {"order": order})
-        except AlreadyThere:
-            if again := self._again(payload):
-                return again
-            raise
+        result = self._client.call("requestBillingNew", {"order": order})
         return Done(str(result["invoiceSerialNum"]), "", dict(result))
 
-    def _again(self, payload: Record) -> Done | None:
-        """Begin a failed request again; None where what is there has not failed, or is not ours."""
-        found = self.find([self.key_of(payload)]).get(self.key_of(payload))
-        if found is None or found.raw.get("status") != FAILED:
-            return None
-        if dict(found.figures) != dict(self.figures_of(payload)) or found.marks != self.marks_of(payload):
-            return None
-        said = self._client.call("reInvoice", {"fpqqlsh": found.native_id, "orderno": self.key_of(payload)})
-        return Done(found.native_id, "", {"invoiceSerialNum": found.native_id, "reInvoice": said})
+    def _retry(self, payload: Record, native_id: str) -> Done:
+        asked = {"fpqqlsh": native_id, "orderno": self.key_of(payload)}
+        said = self._client.call("reInvoice", asked)
+        return Done(native_id, "", {"invoiceSerialNum": native_id, "reInvoice": said})
 
 
 class RedSink:

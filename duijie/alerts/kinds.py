@@ -84,6 +84,9 @@ ITEMS = {
     "conflict": "voucher",
     "credential": "token",
     "invoice": "invoice",
+    "red_answer": "invoice",
+    "red_form": "invoice",
+    "red_void": "invoice",
     "vanished": "token",
     "approval": "approval",
 }

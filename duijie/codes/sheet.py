@@ -149,7 +149,7 @@ def _from_csv(content: bytes, name: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _from_excel(content: bytes, name: str) -> list[tuple[str, dict[str, Any]]]:
-    _check_package(content, name)
+    check_package(content, name)
     try:
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=False)
     except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
@@ -168,7 +168,7 @@ def _value(cell: Any) -> Any:
     return _Wrong(told) if told and cell.value is not None else cell.value
 
 
-def _check_package(content: bytes, name: str) -> None:
+def check_package(content: bytes, name: str) -> None:
     """A workbook is a zip of XML: refuse one that swells, or that brings entities of its own."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as package:

@@ -31,6 +31,10 @@ ENTITIES = {
     "invoice_request": "开票申请",
     "red_request": "红字申请",
     "invoice": "发票",
+    "red_form": "红字信息确认单",
+    "red_issue": "红字开票",
+    "red_answer": "确认单答复",
+    "invoice_correction": "抬头更正",
     "party": "往来单位",
     "product": "商品",
     "stock_level": "即时库存",
@@ -64,6 +68,7 @@ DOCUMENT_STATES = {
     "open": "处理中",
     "success": "已成功",
     "issuing": "开具中",
+    "waiting_confirmation": "等待确认",
     "issued": "已开具",
     "failed": "失败",
 }
@@ -88,6 +93,9 @@ KINDS = {
     "credential": "授权失效",
     "config": "配置有误",
     "invoice": "开票校验",
+    "red_answer": "购方红字确认单",
+    "red_form": "等待购方确认",
+    "red_void": "红字确认单作废",
     "vanished": "成批消失",
     "approval": "等待审批",
 }

@@ -6,7 +6,7 @@ use the same order twice, whoever runs it and however often.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,13 @@ from sqlalchemy import Connection as Transaction
 
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, InvalidDocument
-from duijie.derive import invoices, parties, stock, vouchers
+from duijie.derive import parties, stock, vouchers
+from duijie.derive.invoice_making import invoice_requests
 from duijie.derive.reversals import voucher_reversals
-from duijie.derive.withdrawals import invoice_withdrawals
 from duijie.flow import Derive, withdrawn
+from duijie.invoicing.corrections import invoice_corrections
+from duijie.invoicing.red_forms import red_followups
+from duijie.invoicing.reds import red_issues, red_requests, settled
 from duijie.journal import Journal, deliveries, documents, work
 from duijie.journal.documents import Document
 from duijie.journal.work import Finding
@@ -49,6 +52,8 @@ class Making:
         if self.step.after:
             used = documents.derived_keys(self.journal, self.step.after)
             fresh = [one for one in fresh if one.body.get("order_key") in used]
+        if self.step.settings.get("after_red"):
+            fresh = settled(self.journal, fresh)
         return fresh
 
     def store(self, entity: str, made: Record, rule: str, sources: Sequence[tuple[Document, int]]) -> None:
@@ -88,8 +93,11 @@ def make(journal: Journal, flow: str, step: Derive, mappings: Path) -> Counts:
         "voucher_reversals": voucher_reversals,
         "parties": _parties,
         "shop_stock": _shop_stock,
-        "invoice_requests": _invoice_requests,
-        "red_requests": _red_requests,
+        "invoice_requests": invoice_requests,
+        "red_requests": red_requests,
+        "red_issues": red_issues,
+        "red_followups": red_followups,
+        "invoice_corrections": invoice_corrections,
     }
     if step.make not in makers:
         raise ConfigError(
@@ -166,69 +174,6 @@ def _shop_stock(making: Making) -> Counts:
         for _, figure in good:
             made = documents.put(tx, making.journal, "shop_stock", figure, (None, "rules/shop_stock"))
             counts["new_documents" if made else "unchanged"] += 1
-    return counts
-
-
-def _invoice_requests(making: Making) -> Counts:
-    rules = invoices.load_rules(making.rules / "invoice.yaml")
-    counts = invoice_withdrawals(making)
-    for order in making.unused("invoice", "sales_order"):
-        if "invoice_wish" not in order.body or order.body["status"] not in ("shipped", "finished"):
-            continue
-        try:
-            request = _checked_request(order.body, rules)
-            making.store("invoice_request", request, "invoice", [(order, documents.fen(request["gross"]))])
-        except InvalidDocument as error:
-            making.wait(order, "invoice", error.zh)
-            counts["waiting"] += 1
-            continue
-        counts["new_documents"] += 1
-    return counts
-
-
-def _checked_request(order: Record, rules: invoices.InvoiceRules) -> Record:
-    """The request of an order; every finding that is an error is named at once in an InvalidDocument."""
-    request = invoices.blue_request(order, rules)
-    faults = [finding for finding in invoices.check(request, rules) if finding.severity == "error"]
-    if faults:
-        zh = "; ".join(f"{fault.code} {fault.message}" for fault in faults)
-        raise InvalidDocument(zh, code=faults[0].code, where=order["key"])
-    return request
-
-
-def _reds_by_blue(journal: Journal) -> dict[str, list[Record]]:
-    """Red requests made so far by the request number of their blue; those the platform refused left out."""
-    refused = {
-        one.body["request_no"] for one in documents.current(journal, "invoice") if one.body["status"] == "failed"
-    }
-    found: dict[str, list[Record]] = defaultdict(list)
-    for one in documents.current(journal, "red_request"):
-        if one.body["request_no"] not in refused:
-            found[one.body["blue_request_no"]].append(one.body)
-    return found
-
-
-def _red_requests(making: Making) -> Counts:
-    rules = invoices.load_rules(making.rules / "invoice.yaml")
-    by_order = {one.body["order_key"]: one.body for one in documents.current(making.journal, "invoice_request")}
-    blues = {one.body["request_no"]: one.body for one in documents.current(making.journal, "invoice")}
-    earlier = _reds_by_blue(making.journal)
-    counts: Counts = Counter()
-    for refund in making.unused("red_invoice", "sales_refund"):
-        request = by_order.get(refund.body["order_key"])
-        blue = blues.get(request["request_no"]) if request else None
-        order = documents.get(making.journal, "sales_order", refund.body["order_key"])
-        if refund.body["status"] != "success" or not (request and order and blue and blue["status"] == "issued"):
-            continue
-        try:
-            red = invoices.red_request(refund.body, order.body, blue, request, rules, earlier[request["request_no"]])
-            making.store("red_request", red, "red_invoice", [(refund, documents.fen(red["gross"]))])
-        except InvalidDocument as error:
-            making.wait(refund, "invoice", error.zh)
-            counts["waiting"] += 1
-            continue
-        earlier[request["request_no"]].append(red)
-        counts["new_documents"] += 1
     return counts
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from duijie.codec import Record
-from duijie.derive import invoices, parties, stock, vouchers
+from duijie.derive import invoice_billing, invoice_grouping, invoices, parties, reds, stock, vouchers
 from duijie.derive.invoices import billable
 from duijie.derive.vouchers import VoucherRule, into_line
 
@@ -106,21 +106,52 @@ def _added(rule: VoucherRule, found: Iterable[vouchers.Part]) -> tuple[Read, ...
     return tuple(Read(rule.entity, part.key, part.field, part.amount) for part in found)
 
 
-def of_request(field: str, made: Record, order: Record) -> Reason:
-    """An invoice_request's field, from its sales_order."""
-    key = str(order["key"])
+class Request(NamedTuple):
+    """What an invoice_request is made of: its orders, the first of which says who and when, and refunds before it."""
+
+    orders: Sequence[Record]
+    refunds: Sequence[Record] = ()
+
+
+def of_request(field: str, made: Record, of: Request) -> Reason:
+    """An invoice_request's field, from its sales_orders and what was paid back of them before."""
     line = _LINE.match(field)
     if line:
-        return _of_request_line(int(line[1]), line[2], order)
+        return _of_request_line(made["lines"][int(line[1])], line[2], made, of)
     if field in ("net", "tax"):
-        reads = [Read("sales_order", key, f"lines[{at}].{field}", order["lines"][at][field]) for at in _billed(order)]
-        reads += [Read("sales_order", key, "freight", made["lines"][-1][field])] if order["freight"] else []
-        return Reason(f"sum(lines.{field})", invoices.blue_request, reads=tuple(reads))
+        return Reason(f"sum(lines.{field})", invoices.blue_request, reads=_summed(field, made, of))
+    key = str(of.orders[0]["key"])
+    if field == "gross" and (len(of.orders) > 1 or of.refunds or "part" in made):
+        return Reason("sum(lines.gross)", invoices.owed, reads=_summed(field, made, of))
     rule, place, names = _REQUEST[field] if field in _REQUEST else (f"invoice_wish.{field.partition('.')[2]}", (), ())
     names = names or (rule,)
-    return Reason(rule, invoices.blue_request, place, tuple(Read("sales_order", key, name) for name in names if name))
+    function = invoice_grouping.requests_of if field in _GROUPED else invoices.blue_request
+    return Reason(rule, function, place, tuple(Read("sales_order", key, name) for name in names if name))
 
 
+def _summed(field: str, made: Record, of: Request) -> tuple[Read, ...]:
+    """What the lines of a request add, each read where it comes from; without amounts where a rule changed them."""
+    reads: list[Read] = []
+    for line in made["lines"]:
+        order, at = _ordered(line, made, of)
+        name = f"lines[{at}].{field}" if at is not None else "freight"
+        is_same = at is None or order["lines"][at][field] == line[field]
+        reads.append(Read("sales_order", str(order["key"]), name, line[field] if is_same else None))
+    return (*reads, *_paid_back(of.refunds))
+
+
+def _paid_back(refunds: Iterable[Record]) -> tuple[Read, ...]:
+    return tuple(Read("sales_refund", str(one["key"]), name) for one in refunds for name in ("amount", "kind", "qty"))
+
+
+def _ordered(line: Record, made: Record, of: Request) -> tuple[Record, int | None]:
+    """The order of a request's line, and the place of its own line there; None for freight."""
+    key = line.get("order_key", made["order_key"])
+    order = next(one for one in of.orders if one["key"] == key)
+    return order, next((at for at, each in enumerate(order["lines"]) if each["oid"] == line.get("oid")), None)
+
+
+_GROUPED = ("base_no", "part", "order_keys")
 _Row = tuple[str, tuple[str | int, ...], tuple[str, ...]]
 _REQUEST: Mapping[str, _Row] = {
     "key": ("number_of(blue_prefix, key)", ("blue_prefix",), ("key",)),
@@ -132,27 +163,44 @@ _REQUEST: Mapping[str, _Row] = {
     "ordered_at": ("ordered_at", (), ()),
     "remark": ("remark", ("remark",), ("order_no",)),
     "gross": ("gross", (), ()),
+    "base_no": ("number_of(blue_prefix, key)", ("blue_prefix",), ("key",)),
+    "part": ("1, 2, 3 …", ("max_lines",), ("",)),
+    "order_keys": ("key", ("merge",), ()),
+    "buyer.natural_person": ("invoice_wish.natural_person", (), ("invoice_wish.tax_no", "invoice_wish.kind")),
 }
 
 
-def _billed(order: Record) -> list[int]:
-    return [at for at, line in enumerate(order["lines"]) if line["gross"]]
-
-
-def _of_request_line(at: int, name: str, order: Record) -> Reason:
-    key, billed = str(order["key"]), _billed(order)
+def _of_request_line(line: Record, name: str, made: Record, of: Request) -> Reason:
+    order, at = _ordered(line, made, of)
+    key = str(order["key"])
     if name == "line_no":
         return Reason("1, 2, 3 …", invoices.blue_request)
-    if at >= len(billed):
+    if name == "order_key":
+        return Reason("key", invoice_grouping.requests_of, reads=(Read("sales_order", key, "key"),))
+    if at is None:
         reads: tuple[Read, ...] = (Read("sales_order", key, "freight"),) if name in ("price", *AMOUNTS) else ()
         place = ("freight", "tax_rate") if reads else ("freight", name) if name != "qty" else ("freight",)
         return Reason(
             "split_tax(freight, tax_rate)" if reads else f"freight.{name}", invoices.blue_request, place, reads
         )
-    lead = f"lines[{billed[at]}]"
+    return _of_goods(line, name, order, at, of)
+
+
+def _of_goods(line: Record, name: str, order: Record, at: int, of: Request) -> Reason:
+    """A field of a line of goods: the order line's own, or what discounts and refunds have left of it."""
+    key, lead, own = str(order["key"]), f"lines[{at}]", order["lines"][at]
+    if name in ("nature", "policy") and name not in own:
+        setting, read = ("discounts", "discount") if name == "nature" else ("policies", "tax_class_code")
+        return Reason(setting, invoices.order_lines, (setting,), (Read("sales_order", key, f"{lead}.{read}"),))
     if name == "price":
         reads = tuple(Read("sales_order", key, f"{lead}.{each}") for each in ("net", "qty"))
         return Reason("unit_price(net, qty)", invoices.unit_price, reads=reads)
+    if name in (*AMOUNTS, "qty") and own[name] != line[name]:
+        mine = [one for one in of.refunds if one["order_key"] == order["key"]]
+        names = ("gross", "discount", "tax_rate", "qty")
+        reads = tuple(Read("sales_order", key, f"{lead}.{each}") for each in names)
+        reads += (Read("sales_order", key, "seller_discount"), *_paid_back(mine))
+        return Reason(f"billed.{name}", invoice_billing.billed, reads=reads)
     return Reason(f"line.{name}", invoices.blue_request, reads=(Read("sales_order", key, f"{lead}.{name}"),))
 
 
@@ -173,7 +221,7 @@ def of_red(field: str, made: Record, red: Red) -> Reason:
     if line or field in AMOUNTS:
         return _of_red_line(line[2] if line else field, made, red)
     rule, place, entity, names = _RED.get(field) or (f"request.{field}", (), "invoice_request", (field,))
-    return Reason(rule, invoices.red_request, place, tuple(Read(entity, str(keys[entity]), name) for name in names))
+    return Reason(rule, reds.red_request, place, tuple(Read(entity, str(keys[entity]), name) for name in names))
 
 
 _RED: Mapping[str, tuple[str, tuple[str | int, ...], str, tuple[str, ...]]] = {
@@ -193,16 +241,16 @@ _RED_AMOUNTS = (*AMOUNTS, "qty", "price")
 def _of_red_line(name: str, made: Record, red: Red) -> Reason:
     """Amounts come from the refund, within what is left of the blue's line; the rest is that line's."""
     refund, request = str(red.refund["key"]), str(red.request["key"])
-    at = invoices.blue_line(red.refund, red.order, red.request)
+    at = reds.blue_line(red.refund, red.order, red.request)
     lead = f"lines[{at}]"
     if name == "line_no":
-        return Reason("1", invoices.red_request)
+        return Reason("1", reds.red_request)
     if name == "blue_line":
         reads = tuple(Read("sales_refund", refund, each) for each in ("oid", "sku"))
-        return Reason("oid, sku 在蓝票上的行号", invoices.blue_line, reads=reads)
+        return Reason("oid, sku 在蓝票上的行号", reds.blue_line, reads=reads)
     if name not in _RED_AMOUNTS:
         return Reason(
-            f"request.line.{name}", invoices.red_request, reads=(Read("invoice_request", request, f"{lead}.{name}"),)
+            f"request.line.{name}", reds.red_request, reads=(Read("invoice_request", request, f"{lead}.{name}"),)
         )
     asked = [
         Read("sales_refund", refund, each) for each in ("amount", "kind", *(("qty",) if "qty" in red.refund else ()))
@@ -215,7 +263,7 @@ def _of_red_line(name: str, made: Record, red: Red) -> Reason:
         if line["blue_line"] == at + 1
         for each in (*AMOUNTS, "qty")
     ]
-    return Reason(f"-{name} of refund", invoices.red_request, reads=(*asked, *blue, *before))
+    return Reason(f"-{name} of refund", reds.red_request, reads=(*asked, *blue, *before))
 
 
 def of_party(field: str, made: Record, order: Record) -> Reason:
@@ -239,6 +287,7 @@ __all__ = [
     "Read",
     "Reason",
     "Red",
+    "Request",
     "billable",
     "of_party",
     "of_red",

@@ -7,14 +7,15 @@ back without a person, who is told once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection as Transaction
 
+from duijie.derive.invoice_changes import Asked, asked, give_up
+from duijie.derive.invoice_sources import RED_RULE, RULE
 from duijie.flow import withdrawn
-from duijie.journal import Journal, deliveries, documents, passing, reversals, work
+from duijie.journal import documents, reversals, work
 from duijie.journal.reversals import Used
 from duijie.journal.work import Finding
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 Counts = Counter[str]
 SETTLED = "invoice_withdrawn"
 SPAN = timedelta(days=92)
-UNSENT = {*deliveries.CANCELLABLE, "cancelled", "superseded"}
 
 
 def invoice_withdrawals(making: Making) -> Counts:
@@ -39,13 +39,17 @@ def invoice_withdrawals(making: Making) -> Counts:
 
 
 def _settle(making: Making, used: Used) -> str:
-    """Cancel the request of one order, or leave it to a person; says which."""
+    """Cancel the requests of one order, or leave them to a person; says which.
+
+    Orders that shared them are free to be asked for again.
+    """
     with making.journal.writing() as tx:
         order = documents.by_ids(tx, [used.document_id])[used.document_id]
         documents.mark_derived(tx, SETTLED, [order], used.result_key)
-        rows = reversals.rows(tx, making.journal, "invoice_request", used.result_key)
-        if rows and {row.state for row in rows} <= UNSENT:
-            _cancel(tx, making.journal, used, [row for row in rows if row.state in deliveries.CANCELLABLE])
+        was = asked(tx, making.journal, used.result_key)
+        if was.is_unsent:
+            give_up(tx, making.journal, was, f"来源已撤销订单 {used.key}, 尚未开票")
+            _free(tx, was, used)
             return "cancelled"
         reason = f"订单 {used.key} 已被来源撤销, 而开票申请 {used.result_key} 已提交或已开票; 请核对后红冲"
         finding = Finding("conflict", f"invoice_request:{used.result_key}", reason)
@@ -54,9 +58,11 @@ def _settle(making: Making, used: Used) -> str:
         return "waiting"
 
 
-def _cancel(tx: Transaction, journal: Journal, used: Used, waiting: Sequence[Any]) -> None:
-    """Give up what waits, and take it off its work items."""
-    why = f"来源已撤销订单 {used.key}, 尚未开票"
-    deliveries.cancel_in(tx, journal, [row.id for row in waiting], "duijie", why)
-    for row in waiting:
-        passing.passed(tx, journal, (row.flow, "invoice_request", row.sink), {used.result_key}, why)
+def _free(tx: Transaction, was: Asked, used: Used) -> None:
+    """Put aside what else the cancelled requests were made of, so that the rules may use it again."""
+    orders = [one for one in was.orders if one.key != used.key]
+    refunds = [one for one in was.refunds if one.body["order_key"] != used.key]
+    for rule, freed in ((RULE, [*orders, *refunds]), (RED_RULE, refunds)):
+        if freed:
+            again = [Used(one.entity, one.key, one.id, used.result_key, one.body) for one in freed]
+            reversals.put_aside(tx, rule, again, used.result_key)

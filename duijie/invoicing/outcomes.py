@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from duijie.codec import Record
 from duijie.flow import Poll
-from duijie.invoicing import attempts, credit, halts, polling
+from duijie.invoicing import attempts, credit, halts, polling, red_forms
 from duijie.invoicing.halts import Stop
 from duijie.invoicing.polling import Result
 from duijie.journal import Journal, documents, work
@@ -86,6 +86,8 @@ def _failed(tx: Transaction, journal: Journal, flow: str, step: Poll, result: Re
         return
     _tried(tx, journal, step.sink, result.key, "已有结果")
     finding = Finding("invoice", f"{step.sink}:{result.key}", f"{result.key} 开票失败: {said}")
+    if body["colour"] == "red":
+        finding = Finding(red_forms.GONE, f"{step.sink}:{result.key}", red_forms.void(body))
     record = (_entity(body), result.key, documents.amount_of(body))
     work.open_item(tx, journal, flow, finding, [record])
 

@@ -58,8 +58,8 @@ def states(journal: Journal, entity: str, key: str) -> set[str]:
 
 
 def rows(tx: Transaction, journal: Journal, entity: str, key: str) -> Sequence[Any]:
-    """The deliveries of a document over all sinks (id, state, flow, sink); they stay so in this transaction."""
-    query = select(delivery.c.id, delivery.c.state, delivery.c.flow, delivery.c.sink)
+    """The deliveries of a document over all sinks (id, key, state, flow, sink); they stay so in this transaction."""
+    query = select(delivery.c.id, delivery.c.key, delivery.c.state, delivery.c.flow, delivery.c.sink)
     query = query.where(delivery.c.entity == entity, delivery.c.key == key)
     return tx.execute(query.with_for_update() if journal.is_postgres else query).all()
 

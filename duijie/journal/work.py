@@ -40,6 +40,9 @@ OWNERS = {
     "credential": "运维",
     "config": "工程师",
     "invoice": "开票员",
+    "red_answer": "开票员",
+    "red_form": "开票员",
+    "red_void": "开票员",
     "vanished": "运维",
     "approval": "会计",
 }
@@ -52,6 +55,9 @@ NEXT_STEPS = {
     "credential": "更新该连接的密钥或重新授权, 检查后点“恢复使用” (或执行 duijie connection enable)",
     "config": "按提示的文件与行号更正映射或配置",
     "invoice": "按原因更正抬头、税号或商品编码后重新申请",
+    "red_answer": "核对后执行 duijie invoice answer 确认单编号 --agree, 或 --refuse --why 原因, 也可在开票工作台答复",
+    "red_form": "请联系购方在电子税务局确认; 确认后红字发票自动开具, 本待处理自动关闭",
+    "red_void": "与购方沟通后执行 duijie invoice red-again 申请号 重新发起 (新单号), 或关闭本待处理表示不再红冲",
     "vanished": "检查该连接的账号、店铺授权与查询权限是否变更, 恢复后自动继续; 若确实成批删除, 请在目标系统逐张作废",
     "approval": "在开票工作台 (或 duijie invoice approve / refuse) 批准或拒绝; 批准后自动发出",
 }
@@ -66,6 +72,9 @@ TITLES = {
     "credential": "授权失效",
     "config": "配置有误, 流程停下",
     "invoice": "开票校验不通过",
+    "red_answer": "购方发起红字确认单, 等待答复",
+    "red_form": "红字确认单等待购方确认",
+    "red_void": "红字确认单已作废, 尚未红冲",
     "vanished": "来源记录成批消失, 未作废",
     "approval": "等待审批",
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ from sqlalchemy import select
 
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, InvalidDocument
-from duijie.derive import invoices, origins, parties, vouchers
-from duijie.derive.origins import Read, Reason, Red
+from duijie.derive import invoices, origins, parties, reds, tax_codes, vouchers
+from duijie.derive.invoice_grouping import requests_of
+from duijie.derive.invoice_sources import limits_of
+from duijie.derive.origins import Read, Reason, Red, Request
 from duijie.difference import changes, told
 from duijie.flow import Derive
 from duijie.journal.documents import Document
@@ -81,7 +84,7 @@ class Maker:
         """The document as the rule makes it now; None for what depends on more than its sources (stock)."""
         again: Mapping[str, Callable[[], Record]] = {
             "voucher": self._voucher_again,
-            "invoice_request": lambda: invoices.blue_request(self._first.body, self._invoice_rules),
+            "invoice_request": self._request_again,
             "red_request": self._red_again,
             "party": lambda: parties.party(self._first.body),
         }
@@ -111,9 +114,31 @@ class Maker:
         names: Mapping[str, str] = found[0].get("shop_names", {}) if found else {}
         return names
 
+    def _request_again(self) -> Record:
+        of = self._request
+        refunds = {key: list(found) for key, found in groupby(of.refunds, lambda one: one["order_key"])}
+        steps = [step for flow in self._explainer.flows.values() for step in flow.steps if isinstance(step, Derive)]
+        limits = [limits_of(step) for step in steps if step.make == "invoice_requests"]
+        made = requests_of(of.orders, self._invoice_rules, refunds, next(iter(limits), None))
+        return next(one for one in made if one["key"] == self._row.key)
+
+    @cached_property
+    def _request(self) -> Request:
+        """The orders of a request in their order there, with their products' codes, and the refunds before it."""
+        bodies = [one.body for one in self._sources if one.entity == "sales_order"]
+        orders = [tax_codes.with_codes(order, self._codes(order)) for order in bodies]
+        orders.sort(key=lambda one: (one["ordered_at"], one["key"]))
+        refunds = [one.body for one in self._sources if one.entity == "sales_refund"]
+        return Request(orders, sorted(refunds, key=lambda one: (one["order_key"], one["key"])))
+
+    def _codes(self, order: Record) -> dict[str, str]:
+        skus = [line["sku"] for line in order["lines"] if not line.get("tax_class_code")]
+        found = [one for sku in skus for one in self._all("product", "sku", sku)]
+        return {one["sku"]: one["tax_class_code"] for one in found if one.get("tax_class_code")}
+
     def _red_again(self) -> Record:
         red = self._red
-        return invoices.red_request(red.refund, red.order, red.invoice, red.request, self._invoice_rules, red.earlier)
+        return reds.red_request(red.refund, red.order, red.invoice, red.request, self._invoice_rules, red.earlier)
 
     def _reason(self, path: str) -> Reason:
         match self._row.entity:
@@ -122,7 +147,7 @@ class Maker:
             case "voucher":
                 return origins.of_voucher(path, self._body, self._voucher_rule, [one.body for one in self._sources])
             case "invoice_request":
-                return origins.of_request(path, self._body, self._first.body)
+                return origins.of_request(path, self._body, self._request)
             case "red_request":
                 return origins.of_red(path, self._body, self._red)
             case "party":
@@ -137,7 +162,7 @@ class Maker:
         query = select(document.c.id, document.c.entity, document.c.key, document.c.version, document.c.body)
         query = query.join(derived, derived.c.document_id == document.c.id)
         mine = (derived.c.rule == self._rule) | derived.c.rule.startswith(f"{self._rule}:", autoescape=True)
-        query = query.where(mine, derived.c.result_key == self._row.key)
+        query = query.where(mine, derived.c.result_key == self._body.get("base_no", self._row.key))
         with self._explainer.journal.reading() as tx:
             found = [Document.of(row) for row in tx.execute(query.order_by(document.c.key))]
         if not found:
@@ -160,8 +185,9 @@ class Maker:
         request = self._held("invoice_request", self._body["blue_request_no"])
         order = self._held("sales_order", refund["order_key"])
         invoice = self._one("invoice", "request_no", self._body["blue_request_no"])
-        reds = self._all("red_request", "blue_request_no", self._body["blue_request_no"])
-        return Red(refund, order, invoice, request, [one for one in reds if one["key"] != self._row.key])
+        void = {self._row.key, *(one["request_no"] for one in self._all("invoice", "status", "failed"))}
+        others = self._all("red_request", "blue_request_no", self._body["blue_request_no"])
+        return Red(refund, order, invoice, request, [one for one in others if one["key"] not in void])
 
     def _listings(self) -> list[Record]:
         return self._all("listing", "sku", self._body["sku"])

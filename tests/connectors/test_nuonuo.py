@@ -23,7 +23,7 @@ from duijie.connect.errors import AlreadyThere, AnswerLost, ConfigError, Credent
 from duijie.connect.protocol import Done, Incident, Later, Refused, Safety, Unknown, Window
 from duijie.connect.services import Services
 from duijie.connect.tokens import TokenStore
-from duijie.derive import invoices
+from duijie.derive import invoices, reds
 from duijie.mapping import StaticLookup, load_mapping, run_tests
 from duijie.schemas import check
 from sandbox.kit import Fault
@@ -171,7 +171,7 @@ def refund(of: Record, amount: str, number: int = 1, place: int = 0, **changes: 
 
 
 def red_payload(of: Record, back: Record, blue: Record, made: Record) -> Record:
-    red = invoices.red_request(back, of, blue, made, RULES)
+    red = reds.red_request(back, of, blue, made, RULES)
     check("red_request", red)
     return RED_OUT.run(red, StaticLookup({}, {}), {}) or {}
 

@@ -132,20 +132,30 @@ def test_a_failed_invoice_tells_its_cause_and_is_begun_again_under_its_number(
     failed = issued(connector, made)
     assert (failed["status"], failed["cause"]) == ("failed", cause)
     sandbox.seed({"login": "in", "credit_line": "100000.00", "unknown_buyers": []})
-    again = issued(connector, made)
+    [outcome] = connector.sinks["invoice_request"].resubmit([payload(made)], [failed["serial"]])
+    assert isinstance(outcome, Done)
+    CLOCK.pass_by(2)
+    again = invoice(connector, made["request_no"])
     assert (again["status"], again["serial"]) == ("issued", failed["serial"])
+    [outcome] = connector.sinks["invoice_request"].resubmit([payload(made)], [failed["serial"]])
+    assert isinstance(outcome, Done)
+    assert invoice(connector, made["request_no"]) == again
     assert len(sandbox.bureau.blues()) == 1
 
 
-def test_a_request_that_says_something_else_does_not_begin_the_failed_one_again(
+def test_a_request_is_begun_again_twenty_times_a_day_at_most(
     connect: Callable[..., Nuonuo], sandbox: NuonuoSandbox
 ) -> None:
-    sandbox.seed({"login": "scan"})
+    sandbox.seed({"credit_line": "1.00"})
     connector, made = connect(), request()
-    issued(connector, made)
-    other = payload(made)
-    other["order"]["buyerName"] = "另一家公司"
-    assert isinstance(connector.sinks["invoice_request"].write([other])[0], Unknown)
+    failed = issued(connector, made)
+    sink, given = connector.sinks["invoice_request"], ([payload(made)], [failed["serial"]])
+    for _ in range(20):
+        assert isinstance(sink.resubmit(*given)[0], Done)
+        CLOCK.pass_by(2)
+    outcome = sink.resubmit(*given)[0]
+    assert isinstance(outcome, Refused)
+    assert "20" in outcome.zh
 
 
 def test_what_is_found_bears_the_marks_of_what_was_sent(connect: Callable[..., Nuonuo]) -> None:

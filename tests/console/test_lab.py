@@ -102,10 +102,10 @@ class TestRunning:
         assert 'ref(product, "A1")' in [row["words"] for row in net["rows"]]
 
     def test_a_mistake_is_found_at_its_place(self, lab: Lab) -> None:
-        trial = lab.run(text=TEXT.replace("gross: money(payment)", "gross: mony(payment)"))
+        trial = lab.run(text=TEXT.replace("freight: money(post_fee)", "freight: mony(post_fee)"))
         [finding] = trial["findings"]
-        line = TEXT.splitlines().index("  gross: money(payment)") + 1
-        assert (finding["line"], finding["column"], finding["severity"]) == (line, 10, "error")
+        line = TEXT.splitlines().index("  freight: money(post_fee)") + 1
+        assert (finding["line"], finding["column"], finding["severity"]) == (line, 12, "error")
         assert "是否指 money?" in finding["words"]
         assert not trial["compiled"]
         assert not trial["result"]

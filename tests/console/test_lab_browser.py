@@ -32,8 +32,16 @@ def state(page: Page) -> Locator:
     return page.locator("#lab-state")
 
 
-def rule(page: Page, text: str) -> Locator:
-    return page.locator("#lab-text .cm-line", has_text=text).first
+def rule(lab: Page, text: str) -> Locator:
+    """The line of the editor that holds the text, scrolled to: the editor draws only what can be seen."""
+    found = lab.locator("#lab-text .cm-line").filter(has_text=text).first
+    lab.locator("#lab-text .cm-scroller").hover()
+    for _ in range(10):
+        if found.count():
+            break
+        lab.mouse.wheel(0, 150)
+        lab.wait_for_timeout(100)
+    return found
 
 
 def result(page: Page, text: str) -> Locator:

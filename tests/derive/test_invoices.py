@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, InvalidDocument
 from duijie.derive.invoice_rules import is_tax_number, makes_amount
-from duijie.derive.invoices import blue_request, load_rules, number_of, red_request
+from duijie.derive.invoices import blue_request, load_rules, number_of
 from duijie.derive.invoices import check as check_request
+from duijie.derive.reds import red_request
 from duijie.derive.rounding import split_tax
 from duijie.schemas import check
 

@@ -20,7 +20,7 @@ from duijie.cli import (
     invoice,
     invoice_billing,
     invoice_files,
-    invoice_queue,
+    invoice_life,
     invoice_red,
     journal,
     journal_acts,
@@ -59,8 +59,14 @@ journal.app.command("verify")(journal_keep.verify)
 journal.app.command("restore")(journal_keep.restore)
 app.add_typer(journal.app, name="journal", help="The journal: what is where, and why.")
 app.add_typer(ingress.app, name="ingress", help="Webhooks: receive pushes, see how they do.")
-for part in (invoice_queue, invoice_red, invoice_files):
-    invoice.app.add_typer(part.app)
+for act in (invoice_life.resume, invoice_life.approve, invoice_life.refuse, invoice_life.again, invoice_life.overdue):
+    invoice.app.command()(act)
+invoice.app.command("halts")(invoice_life.list_halts)
+invoice.app.command("waiting")(invoice_life.list_waiting)
+for red in (invoice_red.correct, invoice_red.answer, invoice_red.reds):
+    invoice.app.command()(red)
+invoice.app.command("red-again")(invoice_red.red_again)
+invoice.app.add_typer(invoice_files.app)
 invoice.app.command()(invoice_billing.reconcile)
 app.add_typer(invoice.app, name="invoice", help="Invoices 数电票: requests, the queue, reds 红冲, files, 票单勾稽.")
 app.add_typer(alerts.app, name="alerts", help="Alerts 告警: channels, test messages, claims, mutes.")

@@ -21,6 +21,7 @@ from duijie.journal.documents import yuan
 from duijie.journal.tables_invoicing import asked
 
 LEAST = timedelta(seconds=30)
+FORGOTTEN = timedelta(days=2)
 SLOWER_AFTER = 5  # so many asks of a day, each further so many twice as slow
 
 
@@ -63,6 +64,12 @@ def credit(journal: Journal, connection: str, system: Invoicing, every: timedelt
         return False
     _keep(journal, connection, "credit", _figures(line))
     return True
+
+
+def forget(journal: Journal, connection: str, what: str) -> None:
+    """What was said last no longer holds: it is asked for again as soon as it is needed, out of the day's asks."""
+    values = {"at": journal.now() - FORGOTTEN, "total": None, "available": None, "state": "", "qr": "", "until": None}
+    _keep(journal, connection, what, values)
 
 
 def login(journal: Journal, connection: str, system: Invoicing, every: timedelta, rules: LifeRules) -> Login | None:

@@ -23,6 +23,7 @@ from sqlalchemy import select, update
 
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError
+from duijie.invoicing import asks
 from duijie.journal import Journal, work
 from duijie.journal.documents import yuan
 from duijie.journal.tables_invoicing import halt
@@ -139,6 +140,8 @@ def resume(journal: Journal, connection: str, who: str, why: str = "人工恢复
             en=f"no sink of {connection} is parked",
             where=connection,
         )
+    for what in ("credit", "login"):
+        asks.forget(journal, connection, what)
     return released
 
 

@@ -19,13 +19,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from tests.einvoice import bad_requests, tampered
-from tests.einvoice.crashes import caught, crashes, whole
-from tests.einvoice.mutants import MUTANTS
-from tests.einvoice.storm import storm
+from tests.einvoice import bad_requests, jobs, tampered
+from tests.einvoice.jobs import PARTS
 from tests.einvoice.verdict import Verdict
 
-PARTS = 2
 SHOWN = 20
 
 
@@ -38,24 +35,6 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def in_folder(folder: str, call: Callable[..., Any], *args: Any) -> Any:
-    """In a process of its own, with a home of its own."""
-    os.environ["DUIJIE_HOME"] = folder
-    return call(Path(folder) / "stage", *args)
-
-
-def _storm(folder: Path, size: int, kills: int) -> Verdict:
-    return storm(size, folder, kills)
-
-
-def _crashes(folder: Path, part: int, every: int) -> tuple[int, list[str]]:
-    return crashes(folder, slice(part * every, None, PARTS * every))
-
-
-def _caught(folder: Path) -> dict[str, int]:
-    return caught(folder, tuple(MUTANTS))
-
-
 @contextmanager
 def _pool() -> Iterator[Callable[..., Future[Any]]]:
     with tempfile.TemporaryDirectory() as folder:
@@ -66,7 +45,7 @@ def _pool() -> Iterator[Callable[..., Future[Any]]]:
             def submit(call: Callable[..., Any], *args: Any) -> Future[Any]:
                 home = Path(folder) / str(next(numbers))
                 home.mkdir()
-                return pool.submit(in_folder, str(home), call, *args)
+                return pool.submit(jobs.in_folder, str(home), call, *args)
 
             yield submit
 
@@ -75,9 +54,9 @@ def prove(asked: argparse.Namespace) -> tuple[Verdict, dict[str, int]]:
     """All of it; what is broken is told as it is found."""
     began = time.monotonic()
     with _pool() as submit:
-        stormy = submit(_storm, asked.requests, asked.kills)
-        parts = [submit(_crashes, part, asked.points) for part in range(PARTS)]
-        calm, mutants = submit(whole), submit(_caught)
+        stormy = submit(jobs.stormy, asked.requests, asked.kills)
+        parts = [submit(jobs.killed, part, asked.points) for part in range(PARTS)]
+        calm, mutants = submit(jobs.calm), submit(jobs.mutants)
         found: Verdict = stormy.result() + calm.result()
         for run, broken in (part.result() for part in parts):
             print(f"{time.monotonic() - began:6.0f} s  {run} points killed, {len(broken)} broken", flush=True)

@@ -73,12 +73,11 @@ def _issued(number: str) -> dict[str, Any]:
 
 def _red_without_what_is_left() -> None:
     """A refund is reversed as if it were the first of its line."""
-    from duijie.derive import making  # noqa: PLC0415
+    from duijie.derive import reds  # noqa: PLC0415
 
-    module = making.reds if hasattr(making, "reds") else making.invoices
-    name = "left" if hasattr(module, "left") else "_left"
-    left = getattr(module, name)
-    setattr(module, name, lambda *args: left(*args[:2], ()))
+    left = reds.left
+    reds.left = lambda request, index, _: left(request, index, ())
+    reds._must_be_left = lambda *_: None
 
 
 MUTANTS: dict[str, Callable[[], None]] = {

@@ -1,4 +1,4 @@
-"""`duijie invoice` on the queue: what the platforms have halted, what waits for a yes, what is asked for again."""
+"""The part of `duijie invoice` about the life of a request: halts, a person's yes, asking again, deadlines."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from duijie.invoicing import approvals, attempts, deadlines, halts
 from duijie.invoicing.rules import load
 from duijie.journal import Journal
 
-app = typer.Typer(no_args_is_help=True)
-
 Keys = Annotated[list[str], typer.Argument(help="Our numbers (单号), as shown by the list.")]
 Why = Annotated[str, typer.Option(help="The reason, kept with the decision.")]
 RULES = Path("mappings/rules")
@@ -23,7 +21,6 @@ REASONS = {"credit": "授信额度不足", "login": "开票员须登录"}
 STATES = {"parked": "已暂停", "released": "已恢复, 待试", "trying": "先试一张"}
 
 
-@app.command("halts")
 @told
 def list_halts(as_json: AsJson = False) -> None:
     """Sinks that a platform has halted, and what each needs."""
@@ -43,7 +40,6 @@ def list_halts(as_json: AsJson = False) -> None:
     show(rows, as_json, "暂停的开票")
 
 
-@app.command()
 @told
 def resume(
     connection: Annotated[str, typer.Argument(help="The connection whose sinks go on.")],
@@ -54,7 +50,6 @@ def resume(
         console.print(f"{sink} 已恢复: 先试一张, 通过后其余自动继续")
 
 
-@app.command("waiting")
 @told
 def list_waiting(as_json: AsJson = False) -> None:
     """What waits for a person's yes."""
@@ -66,21 +61,18 @@ def list_waiting(as_json: AsJson = False) -> None:
     show(rows, as_json, "等待审批")
 
 
-@app.command()
 @told
 def approve(keys: Keys, why: Why = "") -> None:
     """Say yes: they leave with the next run."""
     console.print(f"已批准 {approvals.approve(Journal.open(), keys, getpass.getuser(), why)} 张")
 
 
-@app.command()
 @told
 def refuse(keys: Keys, why: Why = "") -> None:
     """Say no, with the reason: they are cancelled."""
     console.print(f"已拒绝 {approvals.refuse(Journal.open(), keys, getpass.getuser(), why)} 张")
 
 
-@app.command()
 @told
 def again(keys: Keys, why: Why = "人工重新申请") -> None:
     """Ask again for requests that the platform has definitely failed."""
@@ -88,7 +80,6 @@ def again(keys: Keys, why: Why = "人工重新申请") -> None:
     console.print(f"{number} 张将在下次运行时重新申请")
 
 
-@app.command()
 @told
 def overdue(as_json: AsJson = False) -> None:
     """What has waited so long that a person must act."""

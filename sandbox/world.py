@@ -52,6 +52,7 @@ class World:
         self.ports = dict(zip(NAMES, free_ports(len(NAMES)), strict=True))
         (home / "sandbox").mkdir(parents=True, exist_ok=True)
         self.sandboxes = {name: build(name, Store(home / "sandbox" / f"{name}.db")) for name in NAMES}
+        self.late: list[dict[str, Any]] = []
         self.tryton = TrytonServer(home / "tryton", Path(".venv-tryton"))
 
     def seed(self) -> None:
@@ -62,6 +63,7 @@ class World:
             for number, shop in enumerate(day["taobao"]["shops"].values(), 1)
         ]
         day["xingchen"]["customers"] = day["k3cloud"]["customers"] = customers
+        self.late = _late_refunds(day["taobao"])
         for number, (name, sandbox) in enumerate(self.sandboxes.items()):
             sandbox.seed({**day.get(name, {}), **self._account(name)})
             sandbox.faults = faults(name, number * 10) if name != "robot" else []
@@ -75,7 +77,7 @@ class World:
                 "taobao",
                 login="12300411",
                 password=kept["taobao"],
-                extra={"shops": self._shops(), "rate": "6000/minute"},
+                extra={"shops": self._shops(), "rate": "6000/minute", "tmc_group": "default"},
             ),
             "xingchen": self._at(
                 "xingchen",
@@ -165,10 +167,20 @@ class World:
         """The credit line that the day begins with; one that was raised stays."""
         return {} if self.sandboxes["nuonuo"].store.all("bureau_blue") else {"credit_line": CREDIT}
 
-    def acts(self) -> dict[str, Any]:
-        """What people outside can be asked for in the course of the day: an address and what to post there."""
-        url = f"http://127.0.0.1:{self.ports['nuonuo']}/_admin/seed"
-        return {"raise_credit": {"url": url, "body": {"credit_line": RAISED}}}
+    def acts(self) -> dict[str, list[dict[str, Any]]]:
+        """What people outside do in the course of the day: addresses and what to post there."""
+        bureau, shops = (f"http://127.0.0.1:{self.ports[name]}/_admin" for name in ("nuonuo", "taobao"))
+        told = [
+            {"shop": one["shop"], "topic": "taobao_refund_RefundSuccess", "content": {"refund_id": one["refund_id"]}}
+            for one in self.late
+        ]
+        return {
+            "raise_credit": [{"url": f"{bureau}/seed", "body": {"credit_line": RAISED}}],
+            "late_refunds": [
+                {"url": f"{shops}/seed", "body": {"refunds": self.late}},
+                {"url": f"{shops}/tmc", "body": told},
+            ],
+        }
 
     async def serve(self, ready: Path) -> None:
         """Serve until told to stop; `ready` is written when every sandbox answers."""
@@ -189,6 +201,14 @@ class World:
         for one in servers:
             one.should_exit = True
         await asyncio.gather(*serving)
+
+
+def _late_refunds(shop: dict[str, Any]) -> list[dict[str, Any]]:
+    """Take the refunds of finished orders with an invoice wish off the day: they come when the invoice is there."""
+    wished = {one["tid"] for one in shop["trades"] if one["status"] == "TRADE_FINISHED" and "invoice_name" in one}
+    late = [one for one in shop["refunds"] if one["tid"] in wished and one["status"] == "SUCCESS"]
+    shop["refunds"] = [one for one in shop["refunds"] if one not in late]
+    return late
 
 
 async def _serve(one: uvicorn.Server) -> None:

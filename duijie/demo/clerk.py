@@ -7,7 +7,8 @@ whole and issued anew under a new number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from duijie import codec
 from duijie.cli.output import console
 from duijie.derive.invoice_rules import load_rules
 from duijie.invoicing import corrections, halts
-from duijie.journal import Journal, documents
+from duijie.journal import Journal, documents, pushes
 
 CLERK = "demo-clerk"
 RIGHT_TITLE = "（更正）"
 SECONDS = 10
+PUSH_SECONDS = 30.0
+MOST = 1000
 
 
 def raise_credit(journal: Journal, acts: Mapping[str, Any]) -> bool:
@@ -31,11 +34,28 @@ def raise_credit(journal: Journal, acts: Mapping[str, Any]) -> bool:
         console.print(f"  授信额度用尽, {one.connection} 已暂停开票 (只试了一次); 财务申请调整额度 …")
     if not halted:
         return False
-    act = acts["raise_credit"]
-    requests.post(act["url"], data=codec.encode(act["body"]), timeout=SECONDS).raise_for_status()
+    _post(acts["raise_credit"])
     for connection in {one.connection for one in halted}:
         halts.resume(journal, connection, CLERK, "额度已调整")
     return True
+
+
+def receive_late_refunds(journal: Journal, acts: Mapping[str, Any]) -> None:
+    """Buyers of invoiced orders are refunded: the shop pushes it, so it is read although its day is closed."""
+    known = {one.body["key"] for one in documents.current(journal, "sales_refund")}
+    refunds = acts["late_refunds"][0]["body"]["refunds"]
+    if all(f"taobao:{one['shop']}:{one['refund_id']}" in known for one in refunds):
+        return
+    console.print(f"  {len(refunds)} 笔已开票订单发生退款, 店铺推送 …")
+    _post(acts["late_refunds"])
+    end = time.monotonic() + PUSH_SECONDS
+    while time.monotonic() < end and len(pushes.waiting(journal, "taobao", "refund", MOST)) < len(refunds):
+        time.sleep(0.5)
+
+
+def _post(acts: Sequence[Mapping[str, Any]]) -> None:
+    for act in acts:
+        requests.post(act["url"], data=codec.encode(act["body"]), timeout=SECONDS).raise_for_status()
 
 
 def correct_a_title(journal: Journal, root: Path) -> str:

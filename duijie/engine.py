@@ -203,7 +203,7 @@ class Engine:
 
     def _watch(self, flow: Flow, step: Watch) -> Counts:
         flows = {**load_flows(self.root / "dags" / "flows"), flow.flow: flow}
-        looked = watch.look(self.journal, watch.Around(flows, step, self._find_connection))
+        looked = watch.look(self.journal, watch.Around(flows, step, self._find_connection, self._life))
         return Counter(findings=len(looked.findings), raised=looked.raised, over=looked.over)
 
     def _type_of(self, conn_id: str) -> str:

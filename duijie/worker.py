@@ -1,8 +1,9 @@
 """An always-on worker: delivers and polls what is due within a second, beside the schedule or instead of it.
 
 Any number of workers, on any number of machines, share a PostgreSQL journal: they claim rows, never routes. In each
-every connection has a thread of its own, so that a slow system or one that is down delays no other, and the routes of a
-connection take turns, so that a large backlog of one delays the others by no more than a turn.
+every connection has a thread of its own for what it delivers and one for what it polls, so that a slow system or one
+that is down delays no other, and the routes of a connection take turns, so that a large backlog of one delays the
+others by no more than a turn.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class Worker:
         self._tell = tell
         self._by_connection: defaultdict[str, list[Route]] = defaultdict(list)
         for route in routes:
-            self._by_connection[route.step.connection].append(route)
+            kind = "?" if isinstance(route.step, Poll) else ""  # so that a backlog of writing does not delay reading
+            self._by_connection[f"{route.step.connection}{kind}"].append(route)
 
     def run(self) -> None:
         """Until told to stop; what is under way is finished first."""

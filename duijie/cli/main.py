@@ -18,6 +18,7 @@ from duijie.cli import (
     flow,
     ingress,
     invoice,
+    invoice_life,
     invoice_red,
     journal,
     journal_acts,
@@ -56,10 +57,14 @@ journal.app.command("verify")(journal_keep.verify)
 journal.app.command("restore")(journal_keep.restore)
 app.add_typer(journal.app, name="journal", help="The journal: what is where, and why.")
 app.add_typer(ingress.app, name="ingress", help="Webhooks: receive pushes, see how they do.")
+for act in (invoice_life.resume, invoice_life.approve, invoice_life.refuse, invoice_life.again, invoice_life.overdue):
+    invoice.app.command()(act)
+invoice.app.command("halts")(invoice_life.list_halts)
+invoice.app.command("waiting")(invoice_life.list_waiting)
 for act in (invoice_red.correct, invoice_red.answer, invoice_red.reds):
     invoice.app.command()(act)
 invoice.app.command("red-again")(invoice_red.red_again)
-app.add_typer(invoice.app, name="invoice", help="Invoices 数电票: what would be asked for, tax class codes, reds 红冲.")
+app.add_typer(invoice.app, name="invoice", help="Invoices 数电票: previews, codes, halts, approvals, reds 红冲.")
 app.add_typer(alerts.app, name="alerts", help="Alerts 告警: channels, test messages, claims, mutes.")
 app.add_typer(work.app, name="work", help="Work items 待处理: what waits for a person.")
 app.add_typer(code.app, name="code", help="Code tables 对照: which code stands for which.")

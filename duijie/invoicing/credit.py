@@ -39,9 +39,9 @@ def take(journal: Journal, connection: str, line: Known, wanted: Sequence[tuple[
 
 def taken(tx: Transaction, connection: str, line: Known) -> int:
     """What our requests have taken since the line was told, less what came back of earlier ones, in fen."""
-    since, gone = reservation.c.held_at > line.at, reservation.c.returned_at
+    since, gone = reservation.c.held_at >= line.at, reservation.c.returned_at
     more = _sum(tx, connection, line.at, since & gone.is_(None))
-    back = _sum(tx, connection, line.at, ~since & (gone > line.at))
+    back = _sum(tx, connection, line.at, ~since & (gone >= line.at))
     return more - back
 
 

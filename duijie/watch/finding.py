@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from duijie.connect.connection import Connection
 from duijie.connect.protocol import Spec
 from duijie.flow import Flow, Watch
+from duijie.invoicing.rules import LifeRules
 from duijie.journal import Journal
 
 NOTE, SERIOUS, URGENT = "提示", "重要", "紧急"
@@ -42,6 +43,7 @@ class View:
     connections: Callable[[], Mapping[str, Connection]]
     airflow: str = ""
     folder: Path = Path()
+    life: LifeRules = field(default_factory=LifeRules)
 
 
 def span(length: timedelta) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from duijie.connect.connection import Connection, list_connections
@@ -12,8 +12,9 @@ from duijie.connect.errors import ConfigError, DuijieError, JournalBusy
 from duijie.connect.home import home
 from duijie.connect.registry import plugin
 from duijie.flow import Flow, Watch
+from duijie.invoicing.rules import LifeRules
 from duijie.journal import Journal
-from duijie.watch import expiry, lag, parts, standing, stranded, volume
+from duijie.watch import expiry, invoicing, lag, parts, standing, stranded, volume
 from duijie.watch.finding import SERIOUS, Finding, View
 from duijie.watch.standing import Looked
 
@@ -30,6 +31,7 @@ RULES: Mapping[str, Rule] = {
     "unowned": stranded.unowned,
     "airflow": parts.airflow,
     "expiry": expiry.expiries,
+    "invoicing": invoicing.deadlines,
     "backup": parts.backups,
     "disk": parts.disk,
     "clock": parts.clock,
@@ -39,11 +41,12 @@ BROKEN = "watchdog"
 
 @dataclass(frozen=True)
 class Around:
-    """What there is to look at besides the journal. `find` gives a connection by its id."""
+    """What there is to look at besides the journal. `find` gives a connection by its id; `life`: of invoices."""
 
     flows: Mapping[str, Flow]
     limits: Watch
     find: Callable[[str], Connection]
+    life: LifeRules = field(default_factory=LifeRules)
 
 
 def look(journal: Journal, around: Around) -> Looked:
@@ -72,6 +75,7 @@ def _view(journal: Journal, around: Around) -> View:
         partial(_connections, around),
         os.environ.get("DUIJIE_AIRFLOW_API") or os.environ.get("DUIJIE_AIRFLOW_URL", ""),
         home(),
+        around.life,
     )
 
 

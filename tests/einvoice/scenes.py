@@ -25,7 +25,6 @@ from duijie.derive.invoices import blue_request, load_rules, number_of
 from duijie.derive.rounding import split_tax
 from duijie.engine import ROOT
 from duijie.flow import Flow
-from duijie.invoicing import attempts
 from duijie.journal import Journal, documents, pushes
 from duijie.mapping import StaticLookup, load_mapping
 from sandbox.kit import Sandbox
@@ -92,9 +91,9 @@ def order(place: int, story: Story) -> Record:
     """A finished order of two lines whose amounts do not divide evenly."""
     lines = [_line(1, Decimal(100 + place % 7) + Decimal("0.07")), _line(2, Decimal("33.33"))]
     gross = sum((one["gross"] for one in lines), Decimal(0))
-    head = {"key": key_of(place), "order_no": str(place), "status": "finished", "ordered_at": "2026-11-20T09:00:00+08:00",
-            "platform": "taobao", "shop": "S1", "business_date": "2026-11-20", "buyer": {"nick": "u"},
-            "modified_at": "2026-11-20T09:00:00+08:00"}  # fmt: skip
+    at = "2026-11-20T09:00:00+08:00"
+    head = {"key": key_of(place), "order_no": str(place), "status": "finished", "platform": "taobao", "shop": "S1"}
+    head |= {"ordered_at": at, "modified_at": at, "business_date": at[:10], "buyer": {"nick": "u"}}
     zero = dict.fromkeys(("seller_discount", "platform_discount", "freight"), Decimal("0.00"))
     return {**head, **zero, "goods_amount": gross, "gross": gross, "invoice_wish": dict(story.buyer), "lines": lines}
 
@@ -110,8 +109,9 @@ def refund(place: int, nth: int, share: Decimal, of: Record) -> Record:
     """Money back for a share of the first line."""
     line = of["lines"][0]
     amount = (line["gross"] * share).quantize(Decimal("0.01"), ROUND_DOWN)
-    head = {"key": f"shop:S1:R{place}-{nth}", "refund_no": f"R{place}-{nth}", "order_key": of["key"], "platform": "taobao",
-            "order_no": of["order_no"], "status": "success", "kind": "money_only", "shop": "S1", "qty": 0}  # fmt: skip
+    number = f"R{place}-{nth}"
+    head = {"key": f"shop:S1:{number}", "refund_no": number, "order_key": of["key"], "order_no": of["order_no"]}
+    head |= {"platform": "taobao", "shop": "S1", "status": "success", "kind": "money_only", "qty": 0}
     when = {"business_date": "2026-11-21", "modified_at": "2026-11-21T09:00:00+08:00", "phase": "after_sale"}
     same = {name: line[name] for name in ("oid", "sku", "tax_rate")}
     return {**head, **when, **same, "amount": amount, **split_tax(amount, line["tax_rate"])._asdict()}
@@ -160,7 +160,7 @@ def _lazily(entity: str, made: Callable[[], Sequence[Record]], journal: Journal)
 
 
 def _before(held: Mapping[str, Sandbox]) -> None:
-    """Somebody else has used the number of one order (same amounts, another buyer); another is there already as ours."""
+    """Somebody else has used the number of one order (same amounts, another buyer); another's is there as ours."""
     nuonuo: Any = held["nuonuo"]
     other = _payload(STRANGER, Story({**COMPANY, "title": "别家有限公司"}))
     nuonuo.billing.submit({"order": {**other, "clerk": "李四", "bField1": "somebody else"}})
@@ -181,16 +181,6 @@ def truth(held: Mapping[str, Sandbox]) -> Truth:
              for row in bureau.blues()]  # fmt: skip
     reds = [(row["application_no"], f"red {row['net']}+{row['tax']}") for row in bureau.forms()]
     return sorted(blues + reds)
-
-
-def base_of(numbers: Sequence[str]) -> dict[str, int]:
-    """Whose request a number is of: the order's own, or one of the numbers that follow from it."""
-    found: dict[str, int] = {}
-    for place, number in enumerate(numbers):
-        for _ in range(4):
-            found[number] = place
-            number = attempts.successor(number)
-    return found
 
 
 def _faults() -> list[Record]:
@@ -241,4 +231,4 @@ def scene(name: str) -> Scene:
     return storm(int(number)) if kind == "storm" else steps()
 
 
-__all__ = ["STEPS", "base_of", "key_of", "scene", "serial_of", "steps", "stories", "storm"]
+__all__ = ["STEPS", "key_of", "scene", "serial_of", "steps", "stories", "storm"]

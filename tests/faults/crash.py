@@ -51,7 +51,7 @@ class Stage:
     def __init__(self, scene: Scene, folder: Path, server: str = "") -> None:
         self.scene = scene
         self._folder = folder
-        self._systems = Systems(scene)
+        self.systems = Systems(scene)
         self._journals = Journals(scene, clean(folder), server)
         self._nursery = Nursery(folder)
         self.mutant = ""
@@ -60,7 +60,7 @@ class Stage:
     def serving(self) -> Iterator[Stage]:
         """With its systems up."""
         try:
-            with self._systems.serving():
+            with self.systems.serving():
                 yield self
         finally:
             self._nursery.close()
@@ -69,9 +69,9 @@ class Stage:
     def fresh(self) -> Order:
         """A world in which nothing has happened, and the order for its first run."""
         home = clean(self._folder / "home")
-        self._systems.new()
+        self.systems.new()
         url = self._journals.fresh(home)
-        return Order(self.scene.name, str(home), url, self._systems.urls, mutant=self.mutant)
+        return Order(self.scene.name, str(home), url, self.systems.urls, mutant=self.mutant)
 
     def rehearse(self) -> None:
         """Warm the parent of those that will be killed."""
@@ -85,7 +85,7 @@ class Stage:
         """How things stand."""
         engine = judge.reading(order.journal)
         try:
-            return judge.read(engine, self._systems.truth())
+            return judge.read(engine, self.systems.truth())
         finally:
             engine.dispose()
 
@@ -103,7 +103,7 @@ class Stage:
                     break
             result.unknown += judge.restless(engine)
             result.broken += judge.broken_history(engine)
-            return judge.read(engine, self._systems.truth())
+            return judge.read(engine, self.systems.truth())
         finally:
             engine.dispose()
 

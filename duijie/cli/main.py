@@ -63,8 +63,9 @@ for act in (invoice_life.resume, invoice_life.approve, invoice_life.refuse, invo
     invoice.app.command()(act)
 invoice.app.command("halts")(invoice_life.list_halts)
 invoice.app.command("waiting")(invoice_life.list_waiting)
-for red in (invoice_red.correct, invoice_red.answer, invoice_red.reds):
-    invoice.app.command()(red)
+invoice.app.command("correct")(invoice_red.correct)
+invoice.app.command("answer")(invoice_red.answer)
+invoice.app.command("reds")(invoice_red.reds)
 invoice.app.command("red-again")(invoice_red.red_again)
 invoice.app.add_typer(invoice_files.app)
 invoice.app.command()(invoice_billing.reconcile)

@@ -147,7 +147,7 @@ def uncoded(
     journal = Journal.open_to_read()
     products = [one.body for one in documents.current(journal, "product")]
     by_sku = {body["sku"]: body["tax_class_code"] for body in products if body.get("tax_class_code")}
-    orders = (one.body for one in documents.current(journal, "sales_order") if "invoice_wish" in one.body)
+    orders = (one.body for one in documents.current(journal, "sales_order") if one.body.get("invoice_wish"))
     table = tax_codes.load(rules)
     found = tax_codes.uncoded(orders, by_sku, table, most)
     rows = [

@@ -61,8 +61,9 @@ for act in (invoice_life.resume, invoice_life.approve, invoice_life.refuse, invo
     invoice.app.command()(act)
 invoice.app.command("halts")(invoice_life.list_halts)
 invoice.app.command("waiting")(invoice_life.list_waiting)
-for red in (invoice_red.correct, invoice_red.answer, invoice_red.reds):
-    invoice.app.command()(red)
+invoice.app.command("correct")(invoice_red.correct)
+invoice.app.command("answer")(invoice_red.answer)
+invoice.app.command("reds")(invoice_red.reds)
 invoice.app.command("red-again")(invoice_red.red_again)
 app.add_typer(invoice.app, name="invoice", help="Invoices 数电票: previews, codes, halts, approvals, reds 红冲.")
 app.add_typer(alerts.app, name="alerts", help="Alerts 告警: channels, test messages, claims, mutes.")

@@ -15,6 +15,7 @@ from sqlalchemy import Connection as Transaction
 from sqlalchemy import delete, select
 
 from duijie.codec import Record
+from duijie.derive.invoice_grouping import renumbered
 from duijie.derive.invoice_preview import Proposal, propose
 from duijie.derive.invoice_rules import InvoiceRules
 from duijie.derive.invoice_sources import RULE, Refunds, bodies, coded, connect, limits_of, use
@@ -86,11 +87,12 @@ def _lessen(making: Making, rules: InvoiceRules, result_key: str, back: Sequence
             return Counter()
         again = _again(making, was, back, rules)
         if not again.reason:
-            _replace(tx, making, was, again.requests, f"退款 {back[0].key} 先于开票")
+            made = renumbered(again.requests, result_key) if again.requests else []
+            _replace(tx, making, was, made, f"退款 {back[0].key} 先于开票")
             use(tx, back, result_key)
-            _link_again(tx, making.journal, was, back, again.requests)
+            _link_again(tx, making.journal, was, back, made)
             making.passed(tx, back)
-            return Counter(lessened=1) if again.requests else Counter(cancelled=1)
+            return Counter(lessened=1) if made else Counter(cancelled=1)
     return Counter(waiting=making.all_wait([(one, again.reason) for one in back]))
 
 

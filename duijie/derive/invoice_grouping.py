@@ -67,7 +67,7 @@ def requests_of(
     """
     back = refunds or {}
     lines = _lines_of(orders, rules, back)
-    if not lines or "invoice_wish" not in orders[0]:
+    if not lines or not orders[0].get("invoice_wish"):
         keys = "、".join(order["key"] for order in orders)
         raise _not_possible(keys, "订单没有开票要求或没有应开票的金额", "no wish, or nothing to invoice")
     number = number_of(rules.blue_prefix, "|".join(order["key"] for order in orders), BLUE_LENGTH)
@@ -81,6 +81,16 @@ def requests_of(
     if len(chunks) > MOST_PARTS:
         raise _not_possible(orders[0]["key"], f"须拆成 {MOST_PARTS} 张以上的发票", f"more than {MOST_PARTS} parts")
     return [_part(orders, chunk, rules, (number, at), special) for at, chunk in enumerate(chunks, 1)]
+
+
+def renumbered(made: Sequence[Record], base: str) -> list[Record]:
+    """Requests that were made together, under another number: that of the attempt that follows a failed one."""
+    if len(made) == 1:
+        return [{**made[0], "key": base, "request_no": base}]
+    numbers = [f"{base[:BASE_LENGTH]}{one['part']:03d}" for one in made]
+    return [
+        {**one, "key": number, "request_no": number, "base_no": base} for one, number in zip(made, numbers, strict=True)
+    ]
 
 
 def _lines_of(orders: Sequence[Record], rules: InvoiceRules, refunds: Refunds) -> list[Record]:
@@ -221,4 +231,4 @@ def _not_possible(key: str, zh: str, en: str) -> InvalidDocument:
     return InvalidDocument(f"{key}: {zh}; 请核对后人工处理", en=f"{key}: {en}", code="INVOICE", where=key)
 
 
-__all__ = ["Refunds", "groups", "requests", "requests_of"]
+__all__ = ["Refunds", "groups", "renumbered", "requests", "requests_of"]

@@ -22,7 +22,8 @@ ZERO = Decimal("0.00")
 def check_red(red: Record, blue_request: Record, earlier: Sequence[Record], rules: InvoiceRules) -> list[Finding]:
     """Every fault of a red_request; `earlier` are the red_requests of the blue before it, void ones left out.
 
-    A form without lines reverses the whole invoice. Amounts of reds are negative, in yuan.
+    A form without lines reverses the whole invoice; a discount is reversed with the line before it, whose number a
+    red names. Amounts of reds are negative, in yuan.
     """
     faults = [*_full_only(red, blue_request), *_amounts(red, rules), *_over(red, blue_request, earlier)]
     faults += _number(red["blue_number"], "", rules, "blue_number")
@@ -83,9 +84,23 @@ def _over(red: Record, blue: Record, earlier: Sequence[Record]) -> Iterator[Faul
         if (left := blue[name] + sum((one[name] for one in earlier), ZERO)) + red[name] < 0:
             yield _too_much(name, red[name], f"红冲 {red[name]} 超过蓝票剩余的 {left}")
     taken = _taken(earlier)
-    blues = {line["line_no"]: line for line in blue["lines"]}
+    blues = _standing(blue["lines"])
     for line in red["lines"]:
         yield from _line_over(line, blues.get(line["blue_line"]), taken[line["blue_line"]])
+
+
+def _standing(lines: Sequence[Record]) -> dict[int, Record]:
+    """What of each line of a blue can be reversed, by its number: of a discounted one what its discount leaves."""
+    found: dict[int, Record] = {}
+    before = 0
+    for line in lines:
+        if line.get("nature") == "discount" and before in found:
+            whole = found[before]
+            found[before] = {**whole, **{name: whole[name] + line[name] for name in AMOUNTS}}
+        else:
+            before = line["line_no"]
+            found[before] = line
+    return found
 
 
 def _taken(earlier: Sequence[Record]) -> dict[int, list[Record]]:

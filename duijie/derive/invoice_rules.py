@@ -9,15 +9,16 @@ import string
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import yaml
 
-from duijie.connect.errors import ConfigError
+from duijie.connect.errors import ConfigError, InvalidDocument
 from duijie.connect.invoicing import Limits
 from duijie.derive import tax_codes
 from duijie.derive.invoice_codes import CODES, Finding, Severity
+from duijie.derive.invoice_rates import parse_rate
 from duijie.derive.tax_codes import TaxCodes
 from duijie.derive.tax_numbers import is_tax_number
 
@@ -94,9 +95,11 @@ def load_rules(path: Path) -> InvoiceRules:
     """Read invoice.yaml. Raises ConfigError naming the file, the place and what was expected."""
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  texts only, no floats
-        rules = msgspec.convert(data, InvoiceRules, strict=False)
+        rules = msgspec.convert(_with_fractions(data), InvoiceRules, strict=False)
     except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
         raise _wrong(path, str(error)) from error
+    except InvalidDocument as error:
+        raise _wrong(path, error.zh) from error
     if unknown := sorted(set(rules.severity) - set(CODES)):
         raise _wrong(path, f"severity: {', '.join(unknown)} - `$.severity`")
     try:
@@ -106,6 +109,20 @@ def load_rules(path: Path) -> InvoiceRules:
     if unknown := sorted(fields - REMARK_FIELDS):
         raise _wrong(path, f"remark: {', '.join(unknown)} not in {', '.join(sorted(REMARK_FIELDS))} - `$.remark`")
     return msgspec.structs.replace(rules, codes=tax_codes.load(path.parent))
+
+
+def _with_fractions(data: Any) -> Any:
+    """The file with its rates as fractions, however they are written: 13%, 13, 0.13. Raises InvalidDocument."""
+    if not isinstance(data, dict):
+        return data
+    made = dict(data)
+    if isinstance(made.get("rates"), list):
+        made["rates"] = [parse_rate(one).rate for one in made["rates"]]
+    if isinstance(made.get("historic_rates"), dict):
+        made["historic_rates"] = {parse_rate(one).rate: day for one, day in made["historic_rates"].items()}
+    if isinstance(freight := made.get("freight"), dict) and "tax_rate" in freight:
+        made["freight"] = {**freight, "tax_rate": parse_rate(freight["tax_rate"]).rate}
+    return made
 
 
 def _wrong(path: Path, said: str) -> ConfigError:

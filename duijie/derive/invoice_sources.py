@@ -28,7 +28,9 @@ READY = ("shipped", "finished")
 def ready(making: Making) -> list[Document]:
     """Orders that wish for an invoice, have left the house, and of which none was asked for."""
     return [
-        one for one in making.unused(RULE, "sales_order") if "invoice_wish" in one.body and one.body["status"] in READY
+        one
+        for one in making.unused(RULE, "sales_order")
+        if one.body.get("invoice_wish") and one.body["status"] in READY
     ]
 
 

@@ -4,10 +4,9 @@ One order is one request, unless `duijie.derive.invoice_grouping` merges or spli
 and gross; freight the buyer paid is a line of its own, so that the invoice comes to exactly what the order comes to. A
 price is without tax. Numbers derive from the key of the source and stay the same however often a request is made.
 
-What reverses them is made in `duijie.derive.reds`.
+What reverses them is made in `duijie.derive.reds`, what a platform checks is checked in `duijie.derive.invoice_checks`.
 
 Sources: 国家税务总局公告 2024 年第 11 号; 增值税法 第七条, 第十条.
-What a platform checks is checked in `duijie.derive.invoice_checks`.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ def blue_request(order: Record, rules: InvoiceRules, refunds: Sequence[Record] =
     request is told by `check`, all at once.
     """
     lines = order_lines(order, rules, refunds)
-    if "invoice_wish" not in order or not lines:
+    if not order.get("invoice_wish") or not lines:
         raise _not_possible(order["key"], "订单没有开票要求或没有应开票的金额", "no wish, or nothing to invoice")
     number = number_of(rules.blue_prefix, order["key"], BLUE_LENGTH)
     return assemble([order], lines, rules, number, owed(order, refunds))

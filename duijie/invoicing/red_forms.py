@@ -60,6 +60,9 @@ def answer(journal: Journal, form_no: str, *, agrees: bool, why: str, who: str) 
     must_wait_for_us(form.body, journal.now())
     made = reds.answer_of(form.body, agrees=agrees, why=why)
     check("red_answer", made)
+    said_before = documents.get(journal, "red_answer", made["key"])
+    if said_before and said_before.body != made:
+        raise _not_waiting(form_no, "已经答复过, 不能改口; 请在电子税务局办理", "it was answered otherwise before")
     with journal.writing() as tx:
         if documents.put(tx, journal, "red_answer", made, (None, f"cli:{who}"[:60])) is None:
             return made

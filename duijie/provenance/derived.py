@@ -20,7 +20,7 @@ from sqlalchemy import select
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError, InvalidDocument
 from duijie.derive import invoices, origins, parties, reds, tax_codes, vouchers
-from duijie.derive.invoice_grouping import requests_of
+from duijie.derive.invoice_grouping import renumbered, requests_of
 from duijie.derive.invoice_sources import limits_of
 from duijie.derive.origins import Read, Reason, Red, Request
 from duijie.difference import changes, told
@@ -120,7 +120,8 @@ class Maker:
         steps = [step for flow in self._explainer.flows.values() for step in flow.steps if isinstance(step, Derive)]
         limits = [limits_of(step) for step in steps if step.make == "invoice_requests"]
         made = requests_of(of.orders, self._invoice_rules, refunds, next(iter(limits), None))
-        return next(one for one in made if one["key"] == self._row.key)
+        numbered = {one["key"]: one for one in renumbered(made, self._body.get("base_no", self._row.key))}
+        return numbered[self._row.key]
 
     @cached_property
     def _request(self) -> Request:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,16 @@ def test_an_empty_or_outdated_answer_decides_nothing(world: World) -> None:
     assert len(approvals.waiting(world.journal)) == 2
 
 
+def test_the_shipped_dag_asks_one_question_at_a_time_and_does_not_wait_for_ever() -> None:
+    shown: dict[str, Any] = runpy.run_path("dags/duijie_approvals.py")
+    dag = shown["dag"]
+    [ask] = dag.tasks
+    assert (dag.dag_id, dag.max_active_runs, dag.catchup) == (DAG_ID, 1, False)
+    assert (ask.options, ask.response_timeout) == ([YES, NO], timedelta(hours=24))
+    with pytest.raises(AirflowSkipException):
+        ask.process_trigger_event_error({"error_type": "timeout"})
+
+
 @pytest.mark.slow
 def test_it_is_asked_and_answered_in_a_running_airflow(world: World, tmp_path: Path) -> None:
     (tmp_path / "dags").mkdir()
@@ -89,7 +100,7 @@ def test_it_is_asked_and_answered_in_a_running_airflow(world: World, tmp_path: P
         airflow.wait_dags(DAG_ID)
         rest = airflow.rest
         rest.trigger(DAG_ID, "first")
-        assert wait_until(lambda: rest.task_states(DAG_ID, "first").get("ask") == "awaiting_input", 60)
+        assert wait_until(lambda: rest.task_states(DAG_ID, "first").get("ask") == "awaiting_input", 120, 1.0)
         place = f"/dags/{DAG_ID}/dagRuns/first/taskInstances/ask/-1/hitlDetails"
         asked = rest.call("GET", place)
         assert "2 张" in asked["subject"]

@@ -33,10 +33,10 @@ def built(folder: Path, **files: str) -> dict[str, DAG]:
 
 
 @pytest.mark.usefixtures("airflow_db")
-def test_the_shipped_dag_folder_imports_clean_with_a_dag_per_flow() -> None:
+def test_the_shipped_dag_folder_imports_clean_with_a_dag_per_flow_and_one_that_asks() -> None:
     bag = DagBag(ROOT / "dags")
     assert bag.import_errors == {}
-    assert set(bag.dags) == set(load_flows(ROOT / "dags" / "flows"))
+    assert set(bag.dags) == {*load_flows(ROOT / "dags" / "flows"), "invoice_approvals"}
 
 
 def test_a_flow_is_a_chain_of_thin_tasks_in_order(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from duijie.codec import Record
 from duijie.derive.making import make
 from duijie.flow import Derive
+from duijie.invoicing import attempts
 from duijie.journal import Journal, documents, planning
 from duijie.journal.tables import link
 from tests.derive.test_invoices import COMPANY, line, order, refund
@@ -136,6 +137,29 @@ def test_what_left_or_may_have_is_left_to_the_red_flow(kept: Journal, rules: Pat
     assert run(kept, rules) == {}
     assert (asked(kept)[0]["gross"], states(kept)) == (Decimal("113.00"), [state])
     assert [one.key for one in documents.not_yet_derived(kept, "red_invoice", "sales_refund")] == ["taobao:S01:R7"]
+
+
+def test_a_request_that_follows_a_failed_one_keeps_its_own_number(kept: Journal, rules: Path) -> None:
+    put(kept, "sales_order", sold())
+    run(kept, rules)
+    plan(kept)
+    move(kept, "done")
+    [first] = asked(kept)
+    with kept.writing() as tx:
+        attempts.failed(tx, kept, SINK, first["key"], "other", 1)
+    [failed] = attempts.waiting(kept, SINK)
+    [document] = documents.current(kept, "invoice_request")
+    with kept.writing() as tx:
+        renewed = attempts.renew(tx, kept, SINK, failed, {first["key"]: document})
+    plan(kept)
+    put(kept, "sales_refund", back("56.50"))
+    assert run(kept, rules) == {"lessened": 1}
+    assert {one["key"]: one["gross"] for one in asked(kept)} == {
+        first["key"]: Decimal("113.00"),
+        renewed: Decimal("56.50"),
+    }
+    plan(kept)
+    assert sorted(states(kept)) == ["cancelled", "done", "pending"]
 
 
 def test_a_refund_that_fits_no_line_waits_for_a_person(kept: Journal, rules: Path) -> None:

@@ -114,6 +114,8 @@ def test_any_severity_is_the_files_to_decide() -> None:
         ("special_classes: {}", 'special_classes: {oil: ["1"]}', "special_classes"),
         ("gifts: drop", "gift: drop", "gift"),
         ("policies: {}", "codes: {}", "codes"),
+        ("0.06, 0.05", "0.06, 1", "1%"),
+        ("tax_rate: 0.09", "tax_rate: 九", "九"),
     ],
 )
 def test_a_wrong_file_names_itself_and_the_place(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -122,6 +124,14 @@ def test_a_wrong_file_names_itself_and_the_place(tmp_path: Path, old: str, new: 
     (tmp_path / "invoice.yaml").write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(ConfigError, match=said):
         load_rules(tmp_path / "invoice.yaml")
+
+
+def test_rates_in_the_file_may_be_written_in_percent(tmp_path: Path) -> None:
+    text = SHIPPED.read_text(encoding="utf-8").replace("[0.13, 0.09,", '["13%", 9,').replace("0.17: 2018", "17%: 2018")
+    (tmp_path / "invoice.yaml").write_text(text.replace("tax_rate: 0.09", "tax_rate: 9%"), encoding="utf-8")
+    made = load_rules(tmp_path / "invoice.yaml")
+    assert (made.rates, made.historic_rates) == (RULES.rates, RULES.historic_rates)
+    assert made.freight == RULES.freight
 
 
 def test_a_file_of_before_the_new_settings_still_loads(tmp_path: Path) -> None:

@@ -317,6 +317,8 @@ def reds_over() -> Iterator[Record]:
     of = request(line(1, "113.00", qty="2"), line(2, "11.30"))
     for place, gross in ((2, "-11.31"), (3, "-1.13"), (0, "-1.13")):
         yield {"red": red(of, gross, "1", "sales_return", place), "blue": of, "earlier": []}
+    yield reversal(("-101.71", "1"), blue=discounted())
+    yield {"red": red(discounted(), "-11.30", "1", "allowance", 2), "blue": discounted(), "earlier": []}
     part = red(of, "-0.01", "0", "allowance")
     yield whole_red("sales_return", part)
     yield whole_red("sales_return", whole_red("sales_return")["red"])

@@ -148,6 +148,7 @@ def _boundaries() -> Iterator[Record]:
     for reds in ([("-56.50", "1")], [("-56.50", "1"), ("-56.50", "1")], [("-113.00", "2")]):
         yield reversal(*reds)
     yield whole_red("wrong_invoice")
+    yield reversal(("-101.70", "1"), blue=discounted())
     yield {"number": "26332000000000000001", "issued_at": "2026-11-11"}
     yield {"number": "25992000000000000001", "issued_at": "2025-01-01T00:00:00+08:00"}
 

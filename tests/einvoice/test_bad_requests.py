@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from duijie.derive.invoice_codes import CODES
 from tests.einvoice.bad_requests import cases, findings, found, good
@@ -39,6 +40,12 @@ def test_every_code_has_bad_requests_of_its_own() -> None:
     made = Counter(code for code, _ in cases())
     assert set(made) == set(CODES)
     assert min(made.values()) >= 2
+
+
+def test_the_page_of_requests_lists_every_code_with_its_rule() -> None:
+    page = Path("docs/invoice-requests.md").read_text(encoding="utf-8")
+    for code, told in CODES.items():
+        assert f"| `{code}` | {told.rule} | {told.source} | {told.remedy} |" in page
 
 
 def test_good_requests_have_no_fault_even_at_the_boundary() -> None:

@@ -274,6 +274,14 @@ class TestBuyerBegins:
         assert world.items() == []
         assert bool(world.all("red_form")[0].get("red_number")) == agrees
 
+    def test_two_people_do_not_answer_differently(self, world: World, sold: str) -> None:
+        first = red_forms.answer(world.journal, sold, agrees=True, why="", who="王会计")
+        assert red_forms.answer(world.journal, sold, agrees=True, why="", who="李会计") == first
+        with pytest.raises(ConfigError, match="answered otherwise"):
+            red_forms.answer(world.journal, sold, agrees=False, why="未退货", who="李会计")
+        world.run("red_invoices")
+        assert world.forms()[0]["state"] == "04"
+
     def test_a_refund_waits_while_it_is_open_and_counts_it_afterwards(self, world: World, sold: str) -> None:
         world.refund("113.00", qty=2)
         world.run("red_invoices")

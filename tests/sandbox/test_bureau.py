@@ -8,12 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
-from starlette.routing import Route
-from starlette.testclient import TestClient
+import requests
 
 from sandbox.bureau import Blue, Bureau, Line, Party, RedForm, RedLine, Refused
-from sandbox.bureau_admin import routes
+from sandbox.nuonuo import NuonuoSandbox
+from sandbox.serve import Running
 from sandbox.store import Store
 
 SELLER = Party("示例销售有限公司", "91330106MA2DEMK14E")
@@ -349,22 +348,25 @@ def test_neither_a_red_invoice_nor_what_is_not_issued_can_be_reversed(bureau: Bu
     assert reason_of(bureau.begin, red("26992000000000099999", no="R2")) == "not_found"
 
 
-def test_the_buyers_moves_are_ordered_over_the_admin_route(bureau: Bureau, clock: Clock) -> None:
+def test_the_buyers_moves_are_ordered_over_the_admin_route(clock: Clock) -> None:
+    sandbox = NuonuoSandbox(Store(), clock)
+    bureau = sandbox.bureau
     number = issued(bureau, clock)
-    client = TestClient(Starlette(routes=[Route(path, call, methods=[m]) for m, path, call in routes(lambda: bureau)]))
     begun = {"application_no": "B1", "blue_number": number, "initiator": "buyer", "reason": "allowance"}
     begun |= {"lines": [{"blue_line": 1, "net": "-10.00", "tax": "-1.30"}]}
-    row = client.post("/_admin/bureau", json={"begin": begun}).json()
-    assert (row["state"], row["net"]) == ("03", "-10.00")
-    assert client.post("/_admin/bureau", json={"withdraw": {"form_no": row["form_no"], "by": "buyer"}}).json()[
-        "state"
-    ] == ("08")
-    client.post("/_admin/bureau", json={"settings": {"login": "scan", "booked_buyers": [BUYER.name]}})
-    assert bureau.login() == "scan"
-    form_no = bureau.begin(red(number))["form_no"]
-    answer = {"form_no": form_no, "by": "buyer", "agrees": False}
-    assert client.post("/_admin/bureau", json={"answer": answer}).json()["state"] == "05"
-    again = client.post("/_admin/bureau", json={"answer": answer})
+    with Running(sandbox) as url:
+
+        def order(**what: Any) -> Any:
+            return requests.post(f"{url}/_admin/bureau", json=what, timeout=5)
+
+        row = order(begin=begun).json()
+        assert (row["state"], row["net"]) == ("03", "-10.00")
+        assert order(withdraw={"form_no": row["form_no"], "by": "buyer"}).json()["state"] == "08"
+        order(settings={"login": "scan", "booked_buyers": [BUYER.name]})
+        assert bureau.login() == "scan"
+        answer = {"form_no": bureau.begin(red(number))["form_no"], "by": "buyer", "agrees": False}
+        assert order(answer=answer).json()["state"] == "05"
+        again = order(answer=answer)
     assert (again.status_code, again.json()["reason"]) == (409, "state")
 
 

@@ -18,6 +18,7 @@ from duijie.cli import (
     flow,
     ingress,
     invoice,
+    invoice_billing,
     journal,
     journal_acts,
     journal_keep,
@@ -57,6 +58,7 @@ app.add_typer(journal.app, name="journal", help="The journal: what is where, and
 app.add_typer(ingress.app, name="ingress", help="Webhooks: receive pushes, see how they do.")
 app.add_typer(alerts.app, name="alerts", help="Alerts 告警: channels, test messages, claims, mutes.")
 app.add_typer(work.app, name="work", help="Work items 待处理: what waits for a person.")
+invoice.app.command("reconcile")(invoice_billing.reconcile)
 app.add_typer(invoice.app, name="invoice", help="Invoices 开票: halts, approvals, asking again, deadlines.")
 app.add_typer(code.app, name="code", help="Code tables 对照: which code stands for which.")
 mapping_app.command("preview")(preview)

@@ -28,7 +28,8 @@ MOST = 200
 
 def overlay(journal: Journal) -> Overlay:
     """What waits for a yes or got a no, and which sinks are halted."""
-    decided = {
+    decided = {key: ("refused", said) for key, said in invoice_facts.refusals(journal).items()}
+    decided |= {
         (one.entity, one.key): ("approval", f"价税合计 {one.amount:,} 元, 等待审批")
         for one in approvals.waiting(journal)
     }

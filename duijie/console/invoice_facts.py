@@ -100,12 +100,21 @@ def reds_of(journal: Journal, blue_no: str) -> list[Document]:
 def standing_reds(journal: Journal, blue_no: str) -> list[Record]:
     """Those of them that have taken something back, or still may."""
     found = []
+    refused = refusals(journal)
     for red in reds_of(journal, blue_no):
         told = documents.get(journal, "invoice", red.key)
         failed = told is not None and told.body["status"] == "failed"
-        if not failed and not _is_given_up(journal, red):
+        if not failed and (red.entity, red.key) not in refused and not _is_given_up(journal, red):
             found.append(red.body)
     return found
+
+
+def refusals(journal: Journal) -> dict[tuple[str, str], str]:
+    """(entity, key) → who said no and why, of documents whose newest content was refused."""
+    query = select(approval.c.entity, approval.c.key, approval.c.state, approval.c.by, approval.c.why)
+    with journal.reading() as tx:
+        newest = {(row.entity, row.key): row for row in tx.execute(query.order_by(approval.c.id))}
+    return {key: f"{row.by}: {row.why}" for key, row in newest.items() if row.state == "refused"}
 
 
 def _is_given_up(journal: Journal, red: Document) -> bool:

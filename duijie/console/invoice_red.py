@@ -54,10 +54,11 @@ def amount(text: str, line_no: int) -> Decimal:
 
 
 class Choice(NamedTuple):
-    """What somebody asks for: line number → gross in yuan."""
+    """What somebody asks for: line number → gross in yuan. `number`: which red of its blue this is."""
 
     reason: str
     wanted: Mapping[int, Decimal]
+    number: int = 1
 
 
 def made(
@@ -65,7 +66,7 @@ def made(
 ) -> Record:
     """The red_request (amounts negative) of a choice. `taken`: what forms of the buyer have taken, positive.
 
-    The same choice of the same invoice is the same request. Raises ConfigError that names the line and what is left.
+    Raises ConfigError that names the line and what is left.
     """
     remaining = {one.place: one for one in left(request, earlier)}
     chosen = {place: value for place, value in choice.wanted.items() if value}
@@ -77,7 +78,7 @@ def made(
     lines = [_line(remaining[place], value, choice.reason) for place, value in sorted(chosen.items())]
     totals = {name: sum((line[name] for line in lines), ZERO) for name in ("net", "tax", "gross")}
     _must_be_left(request, -totals["gross"], taken - sum((red["gross"] for red in earlier), ZERO))
-    no = number_of(rules.red_prefix, f"{request['request_no']}#{len(earlier) + 1}", reds.RED_LENGTH)
+    no = application_no(request, choice.number, rules)
     return {
         "key": no,
         "request_no": no,
@@ -92,6 +93,11 @@ def made(
         **totals,
         "lines": [] if is_whole else [{**line, "line_no": number} for number, line in enumerate(lines, 1)],
     }
+
+
+def application_no(request: Record, number: int, rules: InvoiceRules) -> str:
+    """The number of the n-th red that people ask for of a blue: the same form sent twice has the same."""
+    return number_of(rules.red_prefix, f"{request['request_no']}#{number}", reds.RED_LENGTH)
 
 
 def _must_fit(remaining: Mapping[int, Left], chosen: Mapping[int, Decimal]) -> None:

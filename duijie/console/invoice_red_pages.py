@@ -23,6 +23,7 @@ from duijie.console.flows import readable
 from duijie.console.invoice_pages import must
 from duijie.console.invoice_red import Choice
 from duijie.console.site import Site, tell
+from duijie.derive.invoice_rules import InvoiceRules
 from duijie.derive.invoices import load_rules
 from duijie.flow import Deliver
 from duijie.invoicing import corrections
@@ -37,12 +38,16 @@ Form = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Blue:
-    """An issued blue with what stands against it: our reds, and what forms of its buyer take (positive)."""
+    """An issued blue with what stands against it: our reds, and what forms of its buyer take (positive).
+
+    `made`: how many reds there have been of it, those that came to nothing as well.
+    """
 
     request: Document
     invoice: Document
     earlier: list[Record]
     taken: Decimal
+    made: int
 
 
 def router(site: Site) -> APIRouter:
@@ -62,7 +67,7 @@ def router(site: Site) -> APIRouter:
                 problem = error.zh
         left = invoice_red.left(blue.request.body, blue.earlier)
         shown: dict[str, Any] = {"blue": blue.request, "invoice": blue.invoice, "earlier": blue.earlier, "left": left}
-        shown |= {"asked": asked, "body": body, "problem": problem, "taken": blue.taken}
+        shown |= {"asked": asked, "body": body, "problem": problem, "taken": blue.taken, "number": blue.made + 1}
         return site.page(request, "invoice_red.html", say=invoice_words, rate=invoice_words.rate, **shown)
 
     @routes.post("/invoices/{no}/red")
@@ -91,7 +96,8 @@ def _issued(site: Site, no: str) -> Blue:
         raise HTTPException(409, f"申请 {no} 还没有开出发票, 不能红冲; 未开出的请取消申请")
     earlier = invoice_facts.standing_reds(site.journal, no)
     forms = invoice_facts.buyer_forms(site.journal, invoice.body["number"])
-    return Blue(request, invoice, earlier, -sum((form["gross"] for form in forms), Decimal(0)))
+    taken = -sum((form["gross"] for form in forms), Decimal(0))
+    return Blue(request, invoice, earlier, taken, len(invoice_facts.reds_of(site.journal, no)))
 
 
 def _made(site: Site, blue: Blue, asked: Form) -> Record:
@@ -102,10 +108,34 @@ def _made(site: Site, blue: Blue, asked: Form) -> Record:
     request = blue.request.body
     places = range(1, len(request["lines"]) + 1)
     wanted = {place: invoice_red.amount(asked.get(f"amount_{place}", ""), place) for place in places}
-    rules = load_rules(site.root / "mappings" / "rules" / "invoice.yaml")
-    body = invoice_red.made(request, blue.invoice.body, Choice(reason, wanted), rules, blue.earlier, blue.taken)
+    choice = Choice(reason, wanted, _number(asked, blue))
+    body = invoice_red.made(request, blue.invoice.body, choice, _rules(site), blue.earlier, blue.taken)
     check("red_request", body)
     return body
+
+
+def _rules(site: Site) -> InvoiceRules:
+    return load_rules(site.root / "mappings" / "rules" / "invoice.yaml")
+
+
+def _number(asked: Form, blue: Blue) -> int:
+    """Which red of its blue a form is about: as it was when the form was shown."""
+    given = asked.get("number", "")
+    return int(given) if given.isdecimal() and 0 < int(given) <= blue.made + 1 else blue.made + 1
+
+
+def _there(site: Site, blue: Blue, form: Form) -> Record | None:
+    """The request that this form has become already. Raises ConfigError where another has taken its place."""
+    no = invoice_red.application_no(blue.request.body, _number(form, blue), _rules(site))
+    found = documents.get(site.journal, "red_request", no)
+    if found is None:
+        return None
+    asked = {place: form.get(f"amount_{place}", "") for place in range(1, len(blue.request.body["lines"]) + 1)}
+    wanted = {place: value for place, text in asked.items() if (value := invoice_red.amount(text, place))}
+    mine = {line["blue_line"]: -line["gross"] for line in found.body["lines"]}
+    if found.body["reason"] != form.get("reason") or (mine and mine != wanted):
+        raise ConfigError(f"刚有另一笔红冲 {no} 提交, 请重新填写", en=f"another red {no} was asked for meanwhile")
+    return found.body
 
 
 def _ask(site: Site, blue: Blue, form: Form, user: Any) -> Record:
@@ -113,6 +143,8 @@ def _ask(site: Site, blue: Blue, form: Form, user: Any) -> Record:
     why = form.get("why", "").strip()[:LONGEST]
     if not why:
         raise ConfigError("请写明红冲的说明, 审批人要看", en="say why")
+    if there := _there(site, blue, form):
+        return there
     body = _made(site, blue, form)
     buyer = {name: given for name in BUYER if (given := form.get(f"buyer_{name}", "").strip()[:LONGEST])}
     asked = invoice_facts.Asked(user.name, user.display, why, site.journal.now())
@@ -121,8 +153,7 @@ def _ask(site: Site, blue: Blue, form: Form, user: Any) -> Record:
         return body
     if not buyer.get("name"):
         raise ConfigError("请填写正确的购方名称, 或全部留空 (只红冲不重开)", en="name the right buyer")
-    rules = load_rules(site.root / "mappings" / "rules" / "invoice.yaml")
-    made = corrections.correct(site.journal, rules, blue.request.key, buyer, who=user.display, why=why)
+    made = corrections.correct(site.journal, _rules(site), blue.request.key, buyer, who=user.display, why=why)
     invoice_facts.hold(site.journal, made, asked, _route(site))
     return made
 

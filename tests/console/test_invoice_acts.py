@@ -147,8 +147,13 @@ class TestApproving:
         first = ask_red(as_(anybody, "asker"), desk.no["issued"])
         token = form_token(as_(anybody, "approver").get("/invoices").text)
         anybody.post("/invoices/approve", data={"csrf": token, "key": first, "verdict": "refuse", "why": "金额不对"})
-        second = ask_red(as_(anybody, "asker"), desk.no["issued"], amount_1="12.00")
+        assert "未批准" in anybody.get(f"/invoices/{first}").text
+        everything = {"amount_1": "113.00", "amount_2": "54.50", "amount_3": "1130.00"}
+        second = ask_red(as_(anybody, "asker"), desk.no["issued"], **everything)
         assert second not in (first, "red")
+        found = documents.get(desk.journal, "red_request", second)
+        assert found is not None
+        assert found.body["lines"] == []
 
     @pytest.mark.parametrize(
         ("data", "said"), [({}, "没有选择申请"), ({"key": "HZNONE", "verdict": "approve"}, "没有等待审批的")]

@@ -163,10 +163,12 @@ class TestRed:
 
     def test_the_same_form_sent_twice_asks_once(self, desk: Desk, asker: TestClient) -> None:
         no = desk.no["issued"]
-        page = asker.get(f"/invoices/{no}/red?reason=allowance&step=preview&amount_1=113.00").text
-        data = {"csrf": form_token(page), "reason": "allowance", "amount_1": "113.00", "why": "折让"}
-        asker.post(f"/invoices/{no}/red", data=data)
-        assert "超出可冲金额 0.00" in asker.post(f"/invoices/{no}/red", data=data).text
+        page = asker.get(f"/invoices/{no}/red?reason=allowance&step=preview&amount_1=13.00").text
+        number = page.split('name="number" value="')[1].split('"', maxsplit=1)[0]
+        data = {"csrf": form_token(page), "reason": "allowance", "amount_1": "13.00", "why": "折让", "number": number}
+        for _ in range(2):
+            assert "已提交, 合计 -13.00 元" in asker.post(f"/invoices/{no}/red", data=data).text
+        assert "刚有另一笔红冲" in asker.post(f"/invoices/{no}/red", data={**data, "amount_1": "12.00"}).text
         reds = [one for one in documents.current(desk.journal, "red_request") if one.body["blue_request_no"] == no]
         assert len(reds) == 1
 

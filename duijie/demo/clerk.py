@@ -60,7 +60,7 @@ def _post(acts: Sequence[Mapping[str, Any]]) -> None:
 
 def correct_a_title(journal: Journal, root: Path) -> str:
     """Reverse one invoice whose title is wrong, once a journal; its request's number, or "" where there is none."""
-    if documents.current(journal, corrections.CORRECTION):
+    if next(documents.current(journal, corrections.CORRECTION), None):
         return ""
     issued = {one.body["request_no"] for one in documents.current(journal, "invoice") if one.body["status"] == "issued"}
     refunded = {one.body["order_key"] for one in documents.current(journal, "sales_refund")}

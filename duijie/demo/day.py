@@ -58,7 +58,9 @@ def run_demo(home: Path, *, once: bool, fresh: bool) -> int:
         with ThreadPoolExecutor(1) as starter:
             healthy = starter.submit(_start_airflow, airflow)
             ready = _start_world(world, home)
-            _hand_over(home, ready, _start_ingress(pushes))
+            port = free_port()
+            _hand_over(home, ready, f"http://127.0.0.1:{port}")
+            _start_ingress(pushes, port)
             _keep_codes(Journal.open(), ready)
             healthy.result()
         report = _run_day(home, airflow, began, ready)
@@ -117,11 +119,9 @@ def _start_world(world: ProcessGroup, home: Path) -> dict[str, Any]:
     return dict(codec.decode(ready.read_bytes()))
 
 
-def _start_ingress(pushes: ProcessGroup) -> str:
-    """Receive what platforms push; where they reach us."""
-    port = free_port()
+def _start_ingress(pushes: ProcessGroup, port: int) -> None:
+    """Receive what platforms push, and fetch what they keep for us."""
     pushes.start("ingress", [sys.executable, "-m", "duijie.cli.main", "ingress", "serve", "--port", str(port)])
-    return f"http://127.0.0.1:{port}"
 
 
 def _hand_over(home: Path, ready: dict[str, Any], push_url: str) -> None:

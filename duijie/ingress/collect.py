@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from duijie.connect.connection import Connection, list_connections
-from duijie.connect.errors import DuijieError
+from duijie.connect.errors import DuijieError, JournalBusy
 from duijie.connect.hooks import Mailbox, Mailed
 from duijie.connect.registry import open_connection
 from duijie.connect.services import Services
@@ -75,18 +75,31 @@ class Collector:
 
 
 def look(journal: Journal, connection: str, mailbox: Mailbox) -> bool:
-    """Collect once; whether that went well. Trouble is one alert, which closes when it is over."""
+    """Collect once; whether that went well. Trouble is one alert, which closes when it is over.
+
+    A journal that others write to is no trouble of the mailbox: what waits there is collected the next time.
+    """
+    try:
+        return _looked(journal, connection, mailbox)
+    except JournalBusy as error:
+        log.warning("the mailbox of %s is looked into again: %s", connection, error)
+        return True
+
+
+def _looked(journal: Journal, connection: str, mailbox: Mailbox) -> bool:
     dedupe = f"mailbox|{connection}"
     try:
         collect(journal, connection, mailbox)
-        with journal.writing() as tx:
-            work.recovered(tx, journal, dedupe)
+    except JournalBusy:
+        raise
     except DuijieError as error:
         log.error("the mailbox of %s cannot be emptied: %s", connection, error)
         title = f"连接 {connection} 的消息取不到: {error.zh}"
         with journal.writing() as tx:
             work.raise_alert(tx, journal, dedupe, "重要", title, NEXT_STEP)
         return False
+    with journal.writing() as tx:
+        work.recovered(tx, journal, dedupe)
     return True
 
 

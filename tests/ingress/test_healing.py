@@ -179,6 +179,15 @@ class TestComplete:
             tx.execute(update(hint).values(due_at=world.journal.now()))
         assert world.pull(until_minute=1)["new_messages"] == 1
 
+    def test_a_journal_that_others_write_to_does_not_end_the_looking(self, world: World) -> None:
+        world.change(trade(1, minute=600))
+        world.say(1)
+        journal = open_durable(world.journal.engine.url.render_as_string())
+        with world.journal.writing():
+            assert look(journal, "tb", world.mailbox)
+        assert look(journal, "tb", world.mailbox)
+        assert world.pull(until_minute=1)["new_messages"] == 1
+
     def test_trouble_with_the_mailbox_is_one_alert_that_closes(self, world: World) -> None:
         world.sandbox.faults = [Fault("status", match="messages.consume", status=403, rate=1.0)]
         assert [look(world.journal, "tb", world.mailbox) for _ in range(2)] == [False, False]

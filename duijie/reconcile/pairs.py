@@ -6,8 +6,8 @@ nothing are left out): so orders in the PSI system meet the vouchers they went i
 `of` (the order they belong to) that rule has used: a refund counts only where its sale was posted. `sink` gives the
 keys for streams that are read by key. `standing` explains a class of difference for good, in words (e.g. 未上架).
 
-A difference is explained when an open work item holds its record, or by a standing explanation; anything else is
-unexplained and raises an alert.
+A difference is explained when an open work item holds its record, by a standing explanation, or where it is an invoice
+with a wrong title that was reversed and issued anew, or its red one; anything else is unexplained and raises an alert.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def compare_pairs(journal: Journal, names: tuple[str, ...], streams: Streams, ma
         right = _rows(journal, pair.right, streams, mappings)
         result = compare(left, right)
         belongs = {row.key: row.of for row in (*left, *right) if row.of}
-        explained = _explain(pair, result, _Items(journal), belongs)
+        explained = _explain(pair, result, _Items(journal), belongs, corrected(journal))
         _keep(journal, name, pair, result, explained)
         counts["pairs"] += 1
         counts["differences"] += len(result.differences)
@@ -166,11 +166,25 @@ class _Items:
         return self._by_key.get(key) or self._by_key.get(_tail(key)) or ("", None)
 
 
-def _explain(pair: Pair, result: Result, items: _Items, belongs: Mapping[str, str]) -> list[tuple[str, int | None]]:
+def corrected(journal: Journal) -> dict[str, str]:
+    """Invoices with a wrong title and what reversed them, by our numbers, where the two come to nothing."""
+    issued = (one.body for one in documents.current(journal, "invoice") if one.body["status"] == "issued")
+    gross = {one["request_no"]: one["gross"] for one in issued}
+    told: dict[str, str] = {}
+    for note in documents.current(journal, "invoice_correction"):
+        blue, red = note.body["request_no"], note.body["red_request_no"]
+        if blue in gross and red in gross and gross[blue] + gross[red] == 0:
+            told |= dict.fromkeys((blue, red), f"抬头更正: {blue} 已由 {red} 全额红冲, 以新单号重开")
+    return told
+
+
+def _explain(
+    pair: Pair, result: Result, items: _Items, belongs: Mapping[str, str], corrected: Mapping[str, str]
+) -> list[tuple[str, int | None]]:
     explained = []
     for one in result.differences:
         reason, item_id = items.holding(belongs.get(one.key, one.key))
-        explained.append((reason or pair.standing.get(one.kind, ""), item_id))
+        explained.append((reason or pair.standing.get(one.kind, "") or corrected.get(one.key, ""), item_id))
     return explained
 
 
@@ -211,4 +225,4 @@ def _row(kept: int, one: Difference, why: tuple[str, int | None]) -> Mapping[str
     }
 
 
-__all__ = ["Pair", "Side", "compare_pairs", "load_pairs"]
+__all__ = ["Pair", "Side", "compare_pairs", "corrected", "load_pairs"]

@@ -12,6 +12,7 @@ from duijie.codec import Record
 from duijie.connect.errors import ConfigError, InvalidDocument
 from duijie.derive.invoices import load_rules
 from duijie.invoicing import corrections, red_forms
+from duijie.reconcile.pairs import corrected
 from sandbox.bureau import RedForm, RedLine
 from sandbox.kit import Fault
 from tests.derive.test_invoices import COMPANY, line
@@ -147,6 +148,15 @@ class TestWrongTitle:
         assert right["number"] != wrong["number"]
         assert [form["reason"] for form in world.forms()] == ["wrong_invoice"]
         assert len(world.sandbox.bureau.blues()) == 2
+
+    def test_the_wrong_one_and_its_red_are_explained_in_reconciliation_once_both_are_there(self, world: World) -> None:
+        world.sold()
+        red = correct(world, RIGHT)
+        assert corrected(world.journal) == {}
+        world.run("red_invoices", "red_invoices")
+        blue = world.all("invoice_request")[0]["request_no"]
+        said = f"抬头更正: {blue} 已由 {red['request_no']} 全额红冲, 以新单号重开"
+        assert corrected(world.journal) == dict.fromkeys((blue, red["request_no"]), said)
 
     def test_nothing_is_issued_anew_before_the_red_is_there(self, world: World) -> None:
         world.sandbox.seed({"booked_buyers": [COMPANY["title"]]})

@@ -1,7 +1,7 @@
 """`--require-parts`: a test skipped because PostgreSQL, Redis or Chromium is missing counts as a failure.
 
-`--long`: run everything, also what repeats at length on a second system what its short form shows, as `make contract`
-does.
+`--long`: run everything, also what repeats at length, or on a second series of a system, what a shorter test shows.
+`make contract` does.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked long, but for its short form, unless asked for."""
+    """Leave out what is marked long unless asked for."""
     if config.getoption("--long"):
         return
-    left_out = [one for one in items if one.get_closest_marker("long") and not one.get_closest_marker("short")]
+    left_out = [one for one in items if one.get_closest_marker("long")]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [one for one in items if one not in set(left_out)]

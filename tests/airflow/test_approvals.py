@@ -90,7 +90,7 @@ def test_the_shipped_dag_asks_one_question_at_a_time_and_does_not_wait_for_ever(
         ask.process_trigger_event_error({"error_type": "timeout"})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_is_asked_and_answered_in_a_running_airflow(world: World, tmp_path: Path) -> None:
     (tmp_path / "dags").mkdir()
     (tmp_path / "dags" / "all.py").write_text(DAGS, encoding="utf-8")
@@ -100,7 +100,7 @@ def test_it_is_asked_and_answered_in_a_running_airflow(world: World, tmp_path: P
         airflow.wait_dags(DAG_ID)
         rest = airflow.rest
         rest.trigger(DAG_ID, "first")
-        assert wait_until(lambda: rest.task_states(DAG_ID, "first").get("ask") == "awaiting_input", 120, 1.0)
+        assert wait_until(lambda: rest.task_states(DAG_ID, "first").get("ask") == "awaiting_input", 300, 1.0)
         place = f"/dags/{DAG_ID}/dagRuns/first/taskInstances/ask/-1/hitlDetails"
         asked = rest.call("GET", place)
         assert "2 张" in asked["subject"]

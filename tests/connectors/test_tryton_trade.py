@@ -534,7 +534,6 @@ class TestVoucher:
         assert second.native_no in refused(reverse(site.open(), "voucher", second.native_id), "posted").zh
         assert len(site.held(posted["key"])) == 1
 
-    @pytest.mark.short
     @pytest.mark.parametrize("cut_at", [b"account.move.create", b"account.move.post"])
     def test_a_lost_answer_is_posted_exactly_once(self, site: Site, cut_at: bytes) -> None:
         payload = voucher()
@@ -613,7 +612,6 @@ class TestReading:
         assert held(tryton, "stock_level", payload["key"] + "@WH")[0]["on_hand"] == D("1234567.89")
 
 
-@pytest.mark.short
 class TestCopied:
     """What is read becomes a canonical document, that a payload, that a record again which reads the same."""
 
@@ -677,7 +675,6 @@ class TestCopied:
         self.alike(tryton, "voucher", entered["key"], {"key": f"{entered['key']}x"})
 
 
-@pytest.mark.short
 class TestServer:
     def test_the_check_names_the_warehouses_and_how_far_orders_go(self, tryton: Tryton) -> None:
         rows = tryton.check()

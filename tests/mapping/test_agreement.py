@@ -98,6 +98,7 @@ def test_what_stops_the_fast_way_is_an_error_in_the_slow_one(write, fields, reco
         _fails_alike(mapping, record)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @THOROUGH
 @given(st.fixed_dictionaries(MAPPINGS), st.one_of(RECORDS, LIKELY))

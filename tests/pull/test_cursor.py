@@ -96,6 +96,7 @@ def test_nothing_is_lost_nor_doubled(kept: Journal, mapping_folder: Path, case: 
     holds(kept, mapping_folder, case)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @THOROUGH
 @given(case=cases())

@@ -365,6 +365,7 @@ def test_what_the_source_shows_is_what_counts(
     settles(kept, root, edits, times, broken)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @THOROUGH
 @given(**CASES)

@@ -7,7 +7,6 @@ here: only `duijie.connect.retry` does, and only what is safe.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -15,21 +14,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-import requests
-import urllib3
-from urllib3.exceptions import LocationValueError
 
 from duijie import codec
 from duijie.connect import clocks, leave
 from duijie.connect.budget import RateBudget
 from duijie.connect.errors import AnswerLost, ConfigError, NotSent, RateLimited, VendorRejected
-from duijie.connect.secrets import WithoutQueries
-from duijie.connect.wire import Answer, Wire
+from duijie.connect.wire import Answer, InvalidAddress, Wire, WireError
 
 STILL_AT_WORK = 60.0  # seconds that a system which did not answer in time may go on with what it was sent
 TOO_MANY = 429
 LONGEST_REST = 86400.0
-logging.getLogger("urllib3.connectionpool").addFilter(WithoutQueries())
 
 
 class Http:
@@ -57,39 +51,30 @@ class Http:
         leave.ask(place)
         try:
             answer = self._wire.exchange(method, url, body, dict(headers or {}))
-        except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, LocationValueError):
+        except InvalidAddress:
             bare = url.partition("?")[0]
             raise ConfigError(f"地址无效: {bare}, 请检查连接的 host", en=f"invalid URL {bare}", where=bare) from None
-        except (urllib3.exceptions.HTTPError, requests.exceptions.RequestException) as error:
-            raise (_not_sent if never_left(error) else _lost)(place, error) from None  # a cause would tell the address
+        except WireError as error:
+            raise (_lost if error.left else _not_sent)(place, error) from None
         clocks.hear(answer.headers.get("Date"))
         return answer if answer.status_code in answers else _checked(answer)
 
 
-def _not_sent(place: str, error: Exception) -> NotSent:
+def _not_sent(place: str, error: WireError) -> NotSent:
     return NotSent(
         f"连不上 {place}, 请求未发出; 将自动重试, 若持续请检查网络与地址",
-        en=f"cannot connect to {place}: {type(error).__name__}; nothing was sent",
+        en=f"cannot connect to {place}: {error.name}; nothing was sent",
         where=place,
     )
 
 
-def _lost(place: str, error: Exception) -> AnswerLost:
-    is_late = isinstance(error, urllib3.exceptions.ReadTimeoutError | requests.exceptions.ReadTimeout)
+def _lost(place: str, error: WireError) -> AnswerLost:
     return AnswerLost(
         f"{place} 的应答丢失, 结果未知; 先查询再决定是否重发",
-        en=f"the answer of {place} was lost ({type(error).__name__}); it is looked up before any re-send",
+        en=f"the answer of {place} was lost ({error.name}); it is looked up before any re-send",
         where=place,
-        settles_after=STILL_AT_WORK if is_late else 0.0,
+        settles_after=STILL_AT_WORK if error.late else 0.0,
     )
-
-
-def never_left(error: Exception) -> bool:
-    """Whether an error means that nothing was sent. TLS may break at any time, a certificate at once."""
-    if isinstance(error, urllib3.exceptions.ConnectTimeoutError | requests.exceptions.ConnectTimeout):
-        return True
-    signs = ("NewConnectionError", "NameResolutionError", "CERTIFICATE_VERIFY_FAILED", "CertificateError")
-    return any(sign in repr(error) for sign in signs)
 
 
 def _checked(response: Answer) -> Answer:
@@ -145,4 +130,4 @@ def read_json(response: Answer) -> Any:
         ) from error
 
 
-__all__ = ["Answer", "Http", "never_left", "read_json"]
+__all__ = ["Answer", "Http", "read_json"]

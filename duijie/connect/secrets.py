@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -49,15 +48,4 @@ class MaskingFilter(logging.Filter):
         """Always lets the line pass, masked."""
         record.msg = mask_text(record.getMessage(), self._secrets)
         record.args = ()
-        return True
-
-
-class WithoutQueries(logging.Filter):
-    """Leaves the query out of every address in a line: some vendors want tokens there."""
-
-    QUERY = re.compile(r"\?[^\s\"']+")
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Always lets the line pass."""
-        record.msg, record.args = self.QUERY.sub("?…", record.getMessage()), ()
         return True

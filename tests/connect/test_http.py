@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -29,7 +32,9 @@ class Server(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         type(self).hits[self.path] += 1
-        self.server.seen.append(dict(self.headers.items()))  # type: ignore[attr-defined]
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        given = {name.title(): value for name, value in self.headers.items()}
+        self.server.seen.append({**given, "": f"{self.requestline} {body[:9]!r} {len(body)}"})  # type: ignore[attr-defined]
         if self.path == "/moved":
             self._answer(302, b"", {"Location": "/ok", "Set-Cookie": "stuck=7"})
         elif self.path == "/busy" and self.hits[self.path] < 3:
@@ -45,7 +50,7 @@ class Server(BaseHTTPRequestHandler):
         else:
             self._answer(200, b'{"amount": 0.10, "id": 9007199254740993}')
 
-    do_GET = do_POST
+    do_GET = do_PUT = do_DELETE = do_POST
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
@@ -104,27 +109,77 @@ def test_each_failure_says_whether_it_was_carried_out(http: Http, url: str, path
 
 
 @pytest.mark.parametrize(
-    ("method", "url", "body", "headers"),
+    ("method", "path", "body", "headers"),
     [
-        ("GET", "http://a.example/x?y=1&z=%E4%B8%AD+%2F", None, {}),
-        ("post", "http://a.example:8080/x", b"{}", {"Content-Type": "application/json"}),
-        ("POST", "https://a.example/", None, {"User-Agent": "d", "accept": "a/b"}),
-        ("PUT", "http://a.example/a%2Fb", b"", {}),
-        ("DELETE", "http://127.0.0.1/a", None, {}),
-        ("GET", "http://a.example/a?x[]=1", None, {}),
-        ("GET", "http://a.example/%7Ea%2d/../b/./c", None, {}),
-        ("GET", "HTTP://A.example", None, {}),
-        ("GET", "http://user:word@a.example/", None, {}),
-        ("GET", "http://商店.example/订单#1", None, {}),
+        ("GET", "/x?y=1&z=%E4%B8%AD+%2F", None, {}),
+        ("post", "/x", b"{}", {"Content-Type": "application/json", "X-Empty": "é"}),
+        ("POST", "/", None, {"User-Agent": "d", "accept": "a/b"}),
+        ("PUT", "/a%2Fb", b"", {}),
+        ("DELETE", "/a", None, {}),
+        ("POST", "/large", b"x" * 2_000_000, {"Content-Type": "text/plain"}),
+        ("GET", "/a?x[]=1", None, {}),
+        ("GET", "/%7Ea%2d/../b/./c", None, {}),
+        ("GET", "", None, {}),
+        ("GET", "/订单#1", None, {}),
     ],
 )
-def test_what_leaves_is_what_requests_would_send(
-    http: Http, method: str, url: str, body: bytes | None, headers: dict[str, str]
+def test_what_arrives_is_what_requests_would_send(
+    http: Http, url: str, method: str, path: str, body: bytes | None, headers: dict[str, str]
 ) -> None:
-    own = http._wire.prepared(method, url, body, headers)
-    wanted = http._wire._session.prepare_request(requests.Request(method, url, headers=headers, data=body))
-    assert (own.method, own.url, own.body, own.hooks) == (wanted.method, wanted.url, wanted.body, wanted.hooks)
-    assert dict(own.headers) == dict(wanted.headers)
+    agent = {"User-Agent": "duijie", "Accept-Encoding": "gzip, deflate"}
+    requests.request(method, url + path, data=body, headers={**agent, **headers}, timeout=5)
+    http.send(method, url + path, body=body, headers=headers)
+    theirs, ours = Server.seen
+    assert ours == theirs
+
+
+def test_a_header_cannot_bring_another_one_with_it(http: Http, url: str) -> None:
+    with pytest.raises(NotSent):
+        http.send("GET", f"{url}/ok", headers={"X-Name": "a\r\nX-Other: b"})
+    assert Server.seen == []
+
+
+def test_who_asks_may_stand_in_the_address(http: Http, url: str) -> None:
+    http.send("GET", url.replace("//", "//user:word@"))
+    assert Server.seen[0]["Authorization"] == "Basic dXNlcjp3b3Jk"
+
+
+@pytest.mark.parametrize(("method", "body"), [("GET", None), ("POST", b"{}"), ("POST", None)])
+def test_a_kept_connection_that_closes_repeats_nothing(http: Http, method: str, body: bytes | None) -> None:
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_answer_once_a_connection, args=(listener, asked), daemon=True).start()
+        place = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert http.send("GET", f"{place}/first").content == b"{}"
+        with pytest.raises(AnswerLost):
+            http.send(method, f"{place}/second", body=body)
+        assert http.send("GET", f"{place}/third").content == b"{}"
+    assert [line.split()[1] for line in asked if line] == [b"/first", b"/second", b"/third"]
+
+
+def _answer_once_a_connection(listener: socket.socket, asked: list[bytes]) -> None:
+    """The first call of a connection is answered, the next one read and the line closed."""
+    with suppress(OSError):
+        while True:
+            caller = listener.accept()[0]
+            for at in range(2):
+                asked.append(caller.recv(65536))
+                if at == 0:
+                    caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            caller.close()
+
+
+def test_a_signal_ends_the_waiting_for_an_answer(http: Http) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(KeyboardInterrupt):
+            http.send("GET", f"http://127.0.0.1:{silent.getsockname()[1]}/")
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize("url", ["a.example/x", "http://", "http://*.example/", "http://a b/"])

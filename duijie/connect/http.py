@@ -7,6 +7,7 @@ here: only `duijie.connect.retry` does, and only what is safe.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -24,6 +25,7 @@ from duijie.connect.wire import Answer, InvalidAddress, Wire, WireError
 STILL_AT_WORK = 60.0  # seconds that a system which did not answer in time may go on with what it was sent
 TOO_MANY = 429
 LONGEST_REST = 86400.0
+_log = logging.getLogger(__name__)
 
 
 class Http:
@@ -50,14 +52,22 @@ class Http:
         place = urlsplit(url).netloc
         leave.ask(place)
         try:
-            answer = self._wire.exchange(method, url, body, dict(headers or {}))
+            answer = self._wire.exchange(method, url, body, headers or {}, answers)
         except InvalidAddress:
             bare = url.partition("?")[0]
             raise ConfigError(f"地址无效: {bare}, 请检查连接的 host", en=f"invalid URL {bare}", where=bare) from None
         except WireError as error:
             raise (_lost if error.left else _not_sent)(place, error) from None
+        _heard(method, answer)
         clocks.hear(answer.headers.get("Date"))
         return answer if answer.status_code in answers else _checked(answer)
+
+
+def _heard(method: str, answer: Answer) -> None:
+    """For whoever debugs; without the query, where some vendors want tokens."""
+    if _log.isEnabledFor(logging.DEBUG):
+        bare = answer.url.partition("?")[0].rpartition("@")[2]
+        _log.debug("%s %s?… %d, %d bytes", method, bare, answer.status_code, len(answer.content))
 
 
 def _not_sent(place: str, error: WireError) -> NotSent:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from urllib.parse import urljoin, urlsplit
 
@@ -60,6 +60,11 @@ class Answer:
     content: bytes
     url: str
     history: tuple[Answer, ...] = ()
+
+    @property
+    def leads_on(self) -> bool:
+        """Whether it is a redirect."""
+        return self.status_code in REDIRECT_STATI and "location" in self.headers
 
     @property
     def text(self) -> str:
@@ -117,27 +122,21 @@ class Wire:
         self._roots = (pycurl.CAPATH if os.path.isdir(trusted) else pycurl.CAINFO, trusted)
 
     def exchange(
-        self,
-        method: str,
-        url: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-        allowed: Callable[[str], None] = lambda _: None,
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], kept: tuple[int, ...] = ()
     ) -> Answer:
-        """Send these bytes, follow redirects, read the whole answer. `allowed` may raise for where a redirect leads.
+        """Send these bytes, follow redirects, read the whole answer. Raises InvalidAddress or WireError.
 
-        Raises InvalidAddress or WireError.
+        `kept`: statuses that are an answer even where they redirect.
         """
         passed: list[Answer] = []
         while True:
             answer = self._once(method.upper(), url, body, headers)
-            if answer.status_code not in REDIRECT_STATI or "location" not in answer.headers:
-                return Answer(answer.status_code, answer.headers, answer.content, answer.url, tuple(passed))
+            if answer.status_code in kept or not answer.leads_on:
+                return replace(answer, history=tuple(passed))
             if len(passed) == REDIRECTS:
                 raise WireError("TOO_MANY_REDIRECTS", left=True)
             passed.append(answer)
             method, url, body, headers = _moved(method.upper(), answer, body, headers)
-            allowed(url)
 
     def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         target = address(url)

@@ -44,6 +44,7 @@ QR_SECONDS = 300
 QR_PAUSE = 3600  # seconds between two codes fetched without a person asking: the bureau gives out 20 a day
 LONGEST_ADDRESS = 500  # a longer `ewm` is a picture in base64, a shorter one the text to be made a code of
 NO_CREDIT = "授信额度"
+OPEN_FORM = ("未完成", "红字")  # together: another red form of the same blue is open
 LETTERS = string.ascii_letters + string.digits
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
@@ -81,7 +82,15 @@ def error_of(answer: Record, where: str) -> DuijieError | None:
     if code == str(SUCCESS):
         return None
     text = str(answer.get("msg") or "")
-    return ERRORS.error("credit" if NO_CREDIT in text and "不足" in text else code, text, where=where)
+    return ERRORS.error(_told(code, text), text, where=where)
+
+
+def _told(code: str, text: str) -> str:
+    """The row of errors.yaml: what has no code of its own is told by the words."""
+    if NO_CREDIT in text and "不足" in text:
+        return "credit"
+    is_refusal = ERRORS.resolve(code).action == "reject"
+    return "open-form" if is_refusal and all(words in text for words in OPEN_FORM) else code
 
 
 class Client:

@@ -21,6 +21,7 @@ from duijie.connect.errors import (
     CredentialError,
     CreditExhausted,
     LoginNeeded,
+    VendorBusy,
     VendorRejected,
 )
 from duijie.connect.invoicing import Copy, Invoicing
@@ -131,6 +132,8 @@ def test_nested_keys_and_equal_forms_make_equal_bytes() -> None:
         ({"code": 430, "msg": "人脸"}, LoginNeeded),
         ({"code": 400, "msg": "开票预扣授信额度失败，授信额度不足，剩余可用额度：0.00"}, CreditExhausted),
         ({"code": 400, "msg": "税率无效"}, VendorRejected),
+        ({"code": 400, "msg": "该发票存在未完成的红字信息确认单"}, VendorBusy),
+        ({"code": 503, "msg": "该发票存在未完成的红字信息确认单"}, AnswerLost),
     ],
 )
 def test_an_answer_is_told_by_its_code_and_never_issued_anew(answer: Record, kind: type[Exception]) -> None:

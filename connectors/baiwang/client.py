@@ -21,7 +21,7 @@ from duijie.connect.errors import ConfigError, DuijieError, NotSent, OutcomeUnkn
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.services import Services
-from duijie.connect.tokens import Token
+from duijie.connect.tokens import Token, granted
 
 RATE = "20/second"
 HOST = "https://openapi.baiwang.com"
@@ -34,6 +34,7 @@ JSON = {"Content-Type": "application/json; charset=utf-8"}
 CREDIT = ("授信额度",)
 LOGIN = ("登录", "登陆", "实名认证", "实人认证", "扫码", "人脸")
 OPEN_FORM = ("未完成的红字",)
+CHECK = "App Key, App Secret, 用户与网关地址"
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
 
@@ -143,7 +144,7 @@ class Client:
         """A new token. Raises NotSent where none came: the call it was for has then not left."""
         quiet = self._services.retrier(self._connection.conn_id)
         try:
-            return quiet.read(self._ask_token)
+            return quiet.read(lambda: granted(self._ask_token, self._connection.conn_id, CHECK))
         except OutcomeUnknown as error:
             raise NotSent(
                 f"未取得百望云 token ({error.zh}), 业务请求未发出; 将自动重试, 若持续请检查网关地址",

@@ -23,7 +23,7 @@ from duijie.connect.errors import DuijieError, NotSent, OutcomeUnknown, VendorRe
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.services import Services
-from duijie.connect.tokens import Token
+from duijie.connect.tokens import Token, granted
 
 RATE = "20/second"
 TOKEN_URL = "https://open.nuonuo.com/accessToken"  # noqa: S105  an address
@@ -34,6 +34,7 @@ FORM_NOT_FINISHED = "未完成"
 NO_CREDIT = "授信额度不足"
 NO_LOGIN = ("重新登录", "登录已失效", "扫码登录", "扫码认证", "实人认证", "实名认证", "短信验证码")
 MOST_BYTES = 20 * 1024 * 1024
+CHECK = "App Key, App Secret 与 token_url"
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
 
@@ -125,7 +126,7 @@ class Client:
         """A new token. Raises NotSent where none came: the call it was for has then not left."""
         quiet = self._services.retrier(self._connection.conn_id)
         try:
-            return quiet.read(self._ask_token)
+            return quiet.read(lambda: granted(self._ask_token, self._connection.conn_id, CHECK))
         except OutcomeUnknown as error:
             raise NotSent(
                 f"未取得诺诺 token ({error.zh}), 业务请求未发出; 将自动重试, 若持续请检查 token_url",

@@ -491,6 +491,17 @@ def test_a_wrong_user_is_a_credential_error_and_no_invoice(
     assert sandbox.bureau.blues() == []
 
 
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_token_refused_by_a_status_is_a_credential_error_and_no_refused_invoice(
+    connect: Callable[..., Baiwang], sandbox: BaiwangSandbox, status: int
+) -> None:
+    sandbox.faults = [Fault("status", rate=1.0, status=status)]
+    connector = connect()
+    with pytest.raises(CredentialError, match=str(status)):
+        connector.check()
+    assert isinstance(connector.sinks["invoice_request"].write([payload(canonical.request("DJ1", SELLER))])[0], Later)
+
+
 def test_a_token_that_ended_is_replaced_in_the_middle_of_writing(
     connect: Callable[..., Baiwang], sandbox: BaiwangSandbox, incidents: list[Incident]
 ) -> None:

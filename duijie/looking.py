@@ -19,14 +19,17 @@ SHORTEST_PAUSE = 5.0
 
 
 class Unanswered(NamedTuple):
-    """A parcel that could not be asked for, and why."""
+    """A parcel that could not be asked for, and why. `is_assumed`: only others around it were asked for."""
 
     parcel: Parcel
     error: DuijieError
+    is_assumed: bool = False
 
     @property
     def pause(self) -> float:
-        """Seconds until it is worth another try."""
+        """Seconds until it is worth another try; what was not asked for comes again before what was refused."""
+        if self.is_assumed:
+            return SHORTEST_PAUSE
         if isinstance(self.error, Terminal):
             return TERMINAL_PAUSE
         return max(SHORTEST_PAUSE, getattr(self.error, "retry_after", 0.0))
@@ -50,8 +53,18 @@ def look_up(name: str, sink: Sink, parcels: Sequence[Parcel]) -> Looked:
             return Looked({}, [Unanswered(parcels[0], error)])
     except (Transient, OutcomeUnknown) as error:
         return Looked({}, [Unanswered(one, error) for one in parcels])
+    return _by_halves(name, sink, parcels)
+
+
+def _by_halves(name: str, sink: Sink, parcels: Sequence[Parcel]) -> Looked:
+    """Where the first half is refused throughout, and the last document too, the rest is not asked for this time."""
     middle = len(parcels) // 2
-    first, second = (look_up(name, sink, part) for part in (parcels[:middle], parcels[middle:]))
+    first, rest = look_up(name, sink, parcels[:middle]), parcels[middle:]
+    if len(first.unanswered) == middle > 1 and (last := look_up(name, sink, rest[-1:])).unanswered:
+        error = last.unanswered[0].error
+        assumed = [Unanswered(one, error, is_assumed=True) for one in rest[:-1]]
+        return Looked({}, [*first.unanswered, *assumed, *last.unanswered])
+    second = look_up(name, sink, rest)
     return Looked(first.found | second.found, first.unanswered + second.unanswered)
 
 

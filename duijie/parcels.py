@@ -14,6 +14,7 @@ from duijie.journal.deliveries import Change, Delivered, Delivery
 
 GRACE_SECONDS = {Safety.NATURAL_KEY: 0.0, Safety.TOKEN: 0.0, Safety.ABSOLUTE: 0.0, Safety.LOOKUP: 3.0}
 LONGEST_PAUSE = 300.0
+HALTED_UNKNOWN_SECONDS = 60.0
 ATTEMPTS = 8
 COUNTED = {"done": "delivered", "rejected": "waiting", "unknown": "unknown", "pending": "postponed"}
 
@@ -64,9 +65,15 @@ def change_of(parcel: Parcel, outcome: Outcome, safety: Safety) -> Change:
             return Change("unknown", outcome.zh, target_key=parcel.key, retry_in=pause)
         case Later():
             pause = max(outcome.after, min(2.0**parcel.delivery.attempts, LONGEST_PAUSE))
-            return Change("pending", outcome.zh, retry_in=pause)
+            return Change(_still(parcel), outcome.zh, retry_in=pause)
         case Halt():
-            return Change("pending", outcome.zh)
+            after = _still(parcel)
+            return Change(after, outcome.zh, retry_in=HALTED_UNKNOWN_SECONDS if after == "unknown" else 0.0)
+
+
+def _still(parcel: Parcel) -> str:
+    """What a delivery is whose call was certainly not carried out: an earlier one of it may have been all the same."""
+    return "unknown" if parcel.delivery.before == "unknown" else "pending"
 
 
 def given_up(parcel: Parcel, outcome: Outcome) -> Outcome:

@@ -238,6 +238,16 @@ def test_the_history_tells_a_lost_answer_from_a_plain_success(kept: Journal, tmp
     assert path == ["claimed", "sent", "unknown", "claimed", "done"]
 
 
+def test_what_may_have_arrived_stays_in_doubt_when_its_second_call_is_put_off(kept: Journal, tmp_path: Path) -> None:
+    target = Target(Safety.LOOKUP)
+    target.fate = {"a": ["lost before", "busy"]}
+    orders(kept, "a")
+    run(kept, target, tmp_path)
+    with kept.reading() as tx:
+        path = [row.after for row in tx.execute(select(delivery_event).order_by(delivery_event.c.id))]
+    assert path == ["claimed", "sent", "unknown", "claimed", "sent", "unknown", "claimed", "sent", "done"]
+
+
 class Changeable(Target):
     """A target that can also be changed."""
 
@@ -475,8 +485,10 @@ class OneShopIsShut(Target):
     def __init__(self, error: DuijieError) -> None:
         super().__init__(Safety.LOOKUP)
         self.error = error
+        self.asked: list[Sequence[str]] = []
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
+        self.asked.append(keys)
         if any(key.startswith("s") for key in keys):
             raise self.error
         return super().find(keys)
@@ -492,6 +504,13 @@ class TestATargetThatRefusesAPartOfAQuestion:
             run(kept, target, tmp_path)
         assert states(kept) == {key: "pending" if key.startswith("s") else "done" for key in self.KEYS}
         assert sorted(one["no"] for one in target.held) == ["a", "b", "c", "d", "e"]
+
+    def test_is_not_asked_for_every_document_where_it_refuses_all(self, kept: Journal, tmp_path: Path) -> None:
+        target = OneShopIsShut(RateLimited("限流", retry_after=500.0))
+        orders(kept, *(f"s{number:03d}" for number in range(64)))
+        run(kept, target, tmp_path, batch=64)
+        assert set(states(kept).values()) == {"pending"}
+        assert len(target.asked) < 64
 
     def test_leaves_alone_for_as_long_as_it_was_told_what_is_banned(self, kept: Journal, tmp_path: Path) -> None:
         orders(kept, *self.KEYS)

@@ -22,6 +22,7 @@ from duijie.connect.retry import side_by_side
 ISSUE = "baiwang.s.outputinvoice.invoice"
 RED = "baiwang.s.outputinvoice.fastRed"
 CERTAIN = frozenset(f"baiwang:{code}" for code in ("20019", "20020", "20023", "70169", "70035"))
+ISSUING = "00"
 
 
 class _Writing(ABC):
@@ -154,7 +155,7 @@ def _amount(row: Record, name: str) -> Decimal:
 def _found(row: Record) -> Found:
     figures = {"gross": _amount(row, "invoiceTotalPriceTax"), "tax": _amount(row, "invoiceTotalTax")}
     number = str(row.get("digitInvoiceNo") or row.get("invoiceNo") or "")
-    return Found(str(row.get("serialNo") or ""), number, figures, row, _marks(row))
+    return Found(str(row.get("serialNo") or ""), number, figures, row, _marks(row), str(row.get("status")) == ISSUING)
 
 
 def _found_red(row: Record) -> Found:

@@ -20,6 +20,7 @@ from duijie.connect.retry import side_by_side
 FIGURES = {"gross": "taxIncludedAmount", "tax": "tax"}
 AGREED, REFUSED = "04", "06"
 ANSWERS = {AGREED: Decimal(1), REFUSED: Decimal(0)}
+ISSUING = ("20", "21")
 
 
 class RequestSink:
@@ -163,7 +164,8 @@ def _found_request(row: Record) -> Found:
     told = marks(str(row.get("payerName") or ""), str(row.get("payerTaxNo") or ""), lines)
     if not items:
         del told["明细"]
-    return Found(str(row["serialNo"]), str(row.get("invoiceNo") or ""), figures, row, told)
+    is_open = str(row.get("status")) in ISSUING
+    return Found(str(row["serialNo"]), str(row.get("invoiceNo") or ""), figures, row, told, is_open)
 
 
 def _found_form(row: Record) -> Found:

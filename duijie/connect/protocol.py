@@ -94,13 +94,17 @@ class Stream(Protocol):
 
 @dataclass(frozen=True)
 class Found:
-    """What the target holds under one of our keys. `marks`: as a `Marking` sink compares them."""
+    """What the target holds under one of our keys. `marks`: as a `Marking` sink compares them.
+
+    `is_open`: the target is at work on it, and may end otherwise than it stands now.
+    """
 
     native_id: str
     native_no: str
     figures: Figures
     raw: Record = field(default_factory=dict)
     marks: Mapping[str, str] = field(default_factory=dict)
+    is_open: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection as Transaction
@@ -43,6 +43,12 @@ class Asked:
     def is_unsent(self) -> bool:
         """Whether each of them is planned and none has left, or may have."""
         return {row.key for row in self.rows} == set(self.keys) and {row.state for row in self.rows} <= UNSENT
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether somebody has cancelled one of them, so that it is not to be asked for by itself any more."""
+        newest = {(row.key, row.sink): row.state for row in sorted(self.rows, key=lambda row: row.id)}
+        return "cancelled" in newest.values()
 
     @property
     def waiting(self) -> list[Any]:
@@ -83,11 +89,11 @@ def refunds_before_issue(making: Making, rules: InvoiceRules, refunds: Refunds) 
 def _lessen(making: Making, rules: InvoiceRules, result_key: str, back: Sequence[Document]) -> Counts:
     with making.journal.writing() as tx:
         was = asked(tx, making.journal, result_key)
-        if not was.is_unsent:
+        if not was.is_unsent or was.is_given_up:
             return Counter()
         again = _again(making, was, back, rules)
         if not again.reason:
-            made = renumbered(again.requests, result_key) if again.requests else []
+            made = [_as_corrected(making, one) for one in renumbered(again.requests, result_key)]
             _replace(tx, making, was, made, f"退款 {back[0].key} 先于开票")
             use(tx, back, result_key)
             _link_again(tx, making.journal, was, back, made)
@@ -106,10 +112,18 @@ def _again(making: Making, was: Asked, back: Sequence[Document], rules: InvoiceR
 
 
 def _replace(tx: Transaction, making: Making, was: Asked, made: Sequence[Record], why: str) -> None:
-    """Give up what waits and put what is asked for now, to be planned anew."""
-    give_up(tx, making.journal, was, why)
-    for request in made:
-        documents.put(tx, making.journal, "invoice_request", request, (None, f"rules/{RULE}"))
+    """Put what is asked for now, to be planned anew, and give up what it takes the place of: parts alike stay."""
+    origin = (None, f"rules/{RULE}")
+    alike = {one["key"] for one in made if documents.put(tx, making.journal, "invoice_request", one, origin) is None}
+    give_up(tx, making.journal, replace(was, rows=[row for row in was.rows if row.key not in alike]), why)
+
+
+def _as_corrected(making: Making, made: Record) -> Record:
+    """The same for the buyer that a person has corrected the title to, where the request is of a corrected invoice."""
+    now = documents.get(making.journal, "invoice_request", made["key"])
+    if now is None or "corrects" not in now.body:
+        return made
+    return {**made, "buyer": now.body["buyer"], "corrects": now.body["corrects"]}
 
 
 def give_up(tx: Transaction, journal: Journal, was: Asked, why: str) -> None:

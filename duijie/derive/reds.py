@@ -87,13 +87,18 @@ def once_more(red: Record, request: Record, earlier: Sequence[Record], by_buyer:
 
     Raises InvalidDocument where others have taken what it takes.
     """
-    number = number_of(red["key"][:2], f"{red['key']}/again", len(red["key"]))
+    number = number_after(red["key"])
     _must_be_left(red["key"], request, -red["gross"], (*earlier, *by_buyer))
     for line in red["lines"]:
         rest = left(request, line["blue_line"] - 1, earlier)
         if -line["gross"] > rest.split.gross or -line["qty"] > rest.qty:
             raise _over(red["key"], -line["gross"], rest.split.gross)
     return {**red, "key": number, "request_no": number}
+
+
+def number_after(number: str) -> str:
+    """The number that takes the place of one which is void or given up."""
+    return number_of(number[:2], f"{number}/again", len(number))
 
 
 def issue_of(red: Record, invoice: Record, rules: InvoiceRules) -> Record:
@@ -219,6 +224,7 @@ __all__ = [
     "corrected",
     "issue_of",
     "left",
+    "number_after",
     "once_more",
     "red_request",
     "whole_red",

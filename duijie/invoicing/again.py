@@ -9,7 +9,7 @@ from sqlalchemy import Connection as Transaction
 
 from duijie.codec import Record
 from duijie.connect import answers
-from duijie.connect.errors import DuijieError
+from duijie.connect.errors import DuijieError, Terminal
 from duijie.connect.protocol import Done, Found, Halt, Outcome, Refused, Resubmitting, Sink, Unknown
 from duijie.desk import Desk
 from duijie.invoicing import attempts, halts, polling, release
@@ -61,26 +61,35 @@ class Again:
 
     def _batch(self, rows: Sequence[Attempt]) -> Counts:
         found = self._found([one.key for one in rows])
-        if found is None:
-            return Counter()
-        issued = [one for one in rows if one.key in found and found[one.key].native_no]
-        left = [one for one in rows if one not in issued]
+        moving = [one for one in rows if (there := found.get(one.key)) and (there.native_no or there.is_open)]
+        left = [one for one in rows if one.key in found and one not in moving]
         mended = attempts.corrected(self._journal, self._desk.name, [one.key for one in left])
         same = [one for one in left if isinstance(self._sink, Resubmitting) and one.key not in mended]
-        self._look_again(issued)
-        return self._resubmit(same) + self._renew([one for one in left if one not in same])
-
-    def _found(self, keys: Sequence[str]) -> Mapping[str, Found] | None:
-        """What the platform holds under the failed numbers now; None where it cannot be asked."""
-        try:
-            return shielded(self._desk.name, lambda: answers.found(self._sink.find(list(keys))))
-        except DuijieError:
-            return None
-
-    def _look_again(self, issued: Sequence[Attempt]) -> None:
-        """Somebody had them issued at the platform meanwhile: their results are read anew."""
+        self._look_again(moving)
+        counts = self._resubmit(same) + self._renew([one for one in left if one not in same])
         with self._journal.writing() as tx:
-            for one in issued:
+            for one in (one for one in rows if one not in same):
+                halts.trial_untold(tx, self._journal, self._desk.name, one.key)
+        return counts
+
+    def _found(self, keys: Sequence[str]) -> Mapping[str, Found | None]:
+        """What the platform holds under the failed numbers now, None for nothing; without those it cannot be asked for.
+
+        One that cannot be asked for does not hold up the others: it is left for the next run.
+        """
+        try:
+            there = shielded(self._desk.name, lambda: answers.found(self._sink.find(list(keys))))
+        except Terminal:
+            middle = len(keys) // 2
+            return {**self._found(keys[:middle]), **self._found(keys[middle:])} if middle else {}
+        except DuijieError:
+            return {}
+        return {key: there.get(key) for key in keys}
+
+    def _look_again(self, moving: Sequence[Attempt]) -> None:
+        """Somebody had them issued at the platform meanwhile, or is about to: their results are read anew."""
+        with self._journal.writing() as tx:
+            for one in moving:
                 polling.reopen(tx, self._journal, self._desk.name, one.key, 0)
 
     def _renew(self, rows: Sequence[Attempt]) -> Counts:

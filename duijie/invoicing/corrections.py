@@ -40,12 +40,16 @@ def correct(
     corrected to somebody else, InvalidDocument where the new buyer will not do or a part was reversed before.
     """
     request, sight = _issued(journal, request_no)
-    if documents.get(journal, CORRECTION, request_no):
+    before = documents.get(journal, CORRECTION, request_no)
+    if before and request_no in sight.replaced:
         return _same(journal, request_no, buyer)
     check("invoice_request", made := reds.corrected(request.body, buyer, rules))
     _must_hold(made, rules)
     taken = [*sight.earlier(request.body), *sight.of_buyer(request.body)]
     red = reds.whole_red(request.body, sight.results[request_no], rules, taken)
+    if before:  # its red was given up: another one, under a number that was never refused
+        number = reds.number_after(before.body["red_request_no"])
+        red |= {"key": number, "request_no": number}
     note = {"key": request_no, "request_no": request_no, "red_request_no": red["request_no"], "buyer": buyer, "by": who}
     note |= {"why": why} if why else {}
     check("red_request", red)

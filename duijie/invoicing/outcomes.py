@@ -83,8 +83,10 @@ def _failed(tx: Transaction, journal: Journal, flow: str, step: Poll, result: Re
     if cause in AUTOMATIC:
         needed = documents.fen(body["net"]) if cause == "credit" else None
         halts.park(tx, journal, step.sink, Stop(cause, said, needed=needed, in_poll=True))  # type: ignore[arg-type]
-        return
-    _tried(tx, journal, step.sink, result.key, "已有结果")
+        if body["colour"] == "blue":
+            return
+    else:
+        _tried(tx, journal, step.sink, result.key, "已有结果")
     finding = Finding("invoice", f"{step.sink}:{result.key}", f"{result.key} 开票失败: {said}")
     if body["colour"] == "red":
         finding = Finding(red_forms.GONE, f"{step.sink}:{result.key}", red_forms.void(body))

@@ -50,13 +50,14 @@ class Sight:
         """Read the journal."""
         results = {one.body["request_no"]: one.body for one in documents.current(journal, "invoice")}
         requests = [one.body for one in documents.current(journal, "invoice_request")]
-        corrections = documents.current(journal, "invoice_correction")
+        dropped = _dropped(journal)
+        corrections = (one.body for one in documents.current(journal, "invoice_correction"))
         return cls(
             _by_order(requests),
             results,
             _standing(journal, results),
             _by_buyer(journal),
-            frozenset(one.body["request_no"] for one in corrections),
+            frozenset(one["request_no"] for one in corrections if one["red_request_no"] not in dropped),
         )
 
     def issued(self, order_key: str) -> list[Record]:

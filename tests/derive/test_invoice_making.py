@@ -243,6 +243,31 @@ def test_a_refund_of_a_split_order_can_leave_fewer_parts(kept: Journal, rules: P
     assert (sorted(states(kept)), amount) == (["cancelled", "cancelled", "pending"], 2260)
 
 
+def test_a_refund_of_one_part_leaves_the_other_parts_waiting_as_they_were(kept: Journal, rules: Path) -> None:
+    change(rules, "max_lines: 2000", "max_lines: 2")
+    put(kept, "sales_order", sold("7", *[line(n, Decimal("11.30"), qty=2) for n in range(1, 5)]))
+    run(kept, rules)
+    plan(kept)
+    put(kept, "sales_refund", back("5.65", place=4))
+    assert run(kept, rules) == {"lessened": 1}
+    plan(kept)
+    assert sorted(states(kept)) == ["cancelled", "pending", "pending"]
+    assert sorted(one["gross"] for one in asked(kept)) == [Decimal("16.95"), Decimal("22.60")]
+
+
+def test_what_was_given_up_is_not_asked_for_again_because_of_a_refund(kept: Journal, rules: Path) -> None:
+    two = line(1, Decimal("113.00")), line(2, Decimal("22.60"))
+    put(kept, "sales_order", sold("7", *two))
+    run(kept, rules)
+    plan(kept)
+    put(kept, "sales_order", sold("7", *two, approval="void"))
+    run(kept, rules)
+    put(kept, "sales_refund", back("22.60", place=2))
+    assert run(kept, rules) == {}
+    plan(kept)
+    assert states(kept) == ["cancelled"]
+
+
 def test_a_line_without_a_code_has_its_products(kept: Journal, rules: Path) -> None:
     put(kept, "product", {"key": "A1", "sku": "A1", "name": "面条", "tax_class_code": "1030299990000000000"})
     put(kept, "sales_order", sold("7", line(1, Decimal("113.00"), tax_class_code="")))

@@ -20,7 +20,7 @@ from duijie.connect.services import Services
 from duijie.connect.tokens import TokenStore
 from duijie.engine import Engine
 from duijie.flow import Derive, Poll, Step, load_flows
-from duijie.journal import Journal, documents
+from duijie.journal import Journal, deliveries, documents, planning, reversals
 from duijie.journal.tables import work_item
 from sandbox.nuonuo import NuonuoSandbox
 from sandbox.serve import Running
@@ -88,6 +88,18 @@ class World:
             "business_date": "2026-11-29",
         }
         self.put("sales_refund", {**head, **named, **more})
+
+    def plan(self, entity: str) -> None:
+        """Have everything of an entity wait for the platform, and send none of it."""
+        sink = f"nuonuo/{entity}"
+        fresh = planning.unplanned(self.journal, entity, sink)
+        planning.plan(self.journal, "test", sink, [(one, 0) for one in fresh])
+
+    def give_up(self, key: str) -> None:
+        """A person cancels what waits under a number."""
+        with self.journal.reading() as tx:
+            rows = [row.id for row in reversals.rows(tx, self.journal, "red_request", key)]
+        deliveries.cancel(self.journal, rows, "王会计", "不再红冲")
 
     def blue(self) -> Record:
         """The newest blue invoice."""

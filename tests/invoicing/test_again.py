@@ -151,6 +151,17 @@ def test_what_was_issued_at_the_platform_meanwhile_is_not_requested_anew(make: M
     assert attempts.waiting(world.journal, SINK) == []
 
 
+def test_what_the_platform_is_at_work_on_again_is_waited_for_and_not_requested_anew(make: Make) -> None:
+    world = make(Platform(fate={no(1): ["buyer"]}))
+    world.want(1)
+    world.deliver()
+    world.poll()
+    world.platform.held[no(1)] |= {"status": "issuing", "cause": ""}
+    attempts.want(world.journal, [no(1)], "李开票", "再试")
+    world.deliver()
+    assert list(world.platform.held) == [no(1)]
+
+
 def test_only_what_has_definitely_failed_can_be_asked_for_again(make: Make) -> None:
     world = make(Platform(fate={no(1): ["lost before"]}))
     world.want(1)

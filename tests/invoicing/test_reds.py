@@ -169,6 +169,28 @@ class TestWrongTitle:
         world.run("red_invoices", "invoices")
         assert len(world.sandbox.bureau.blues()) == 2
 
+    def test_a_refund_before_the_new_one_leaves_keeps_the_right_title(self, world: World) -> None:
+        world.sold(line(1, Decimal("113.00"), qty=2))
+        correct(world, RIGHT)
+        world.run("red_invoices", "red_invoices")
+        world.plan("invoice_request")
+        world.refund("56.50")
+        world.run("invoices", "invoices")
+        last = world.all("invoice_request")[-1]
+        assert (last["buyer"], last["gross"], "corrects" in last) == (RIGHT, Decimal("56.50"), True)
+        assert world.blue()["buyer_name"] == RIGHT["name"]
+
+    def test_a_correction_whose_red_was_given_up_holds_up_nothing_and_can_be_begun_again(self, world: World) -> None:
+        world.sold()
+        red = correct(world, RIGHT)
+        world.plan("red_request")
+        world.give_up(red["request_no"])
+        other = {"name": "杭州恒信嘉禾科技有限公司", "tax_no": COMPANY["tax_no"]}
+        again = correct(world, other)
+        assert (again["request_no"] != red["request_no"], again["gross"]) == (True, red["gross"])
+        world.run("red_invoices", "red_invoices", "invoices")
+        assert world.blue()["buyer_name"] == other["name"]
+
     def test_a_refund_afterwards_takes_back_the_new_invoice(self, world: World) -> None:
         world.sold()
         correct(world, RIGHT)

@@ -95,7 +95,8 @@ class Platform:
         self.calls.append("find")
         rows = {key: self.held[key] for key in keys if key in self.held}
         return {key: Found(f"id-{key}", row["number"], {"gross": row["net"] + row["tax"], "tax": row["tax"]}, {},
-                           {"购方": row["buyer"]}) for key, row in rows.items()}  # fmt: skip
+                           {"购方": row["buyer"]}, row["status"] == "issuing")
+                for key, row in rows.items()}  # fmt: skip
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         return [self._write(one) for one in payloads]

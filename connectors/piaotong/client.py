@@ -36,7 +36,6 @@ ALIAS_LENGTH = 4
 SERIAL_LENGTH = 20
 NO_CREDIT = "授信额度"
 OPEN_FORM = ("未完成", "红字")  # together: another red form of the same blue is open
-NOT_DONE = ("8993", "8995")  # business errors of many kinds: the words tell which
 NO_LOGIN = re.compile("登[录陆]|[实真]名认证|扫码|人脸")
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
@@ -67,7 +66,7 @@ def _told(code: str, text: str) -> str:
         return "signature"
     if ERRORS.resolve(code).action == "reject" and all(words in text for words in OPEN_FORM):
         return "open-form"
-    return "login" if code in NOT_DONE and NO_LOGIN.search(text) else code
+    return "login" if ERRORS.resolve(code) is ERRORS.default and NO_LOGIN.search(text) else code
 
 
 class Client:

@@ -180,6 +180,7 @@ def test_other_numbers_have_other_serials() -> None:
         ({"code": "6005", "msg": "该发票已冲红"}, VendorRejected),
         ({"code": "8995", "msg": "请登陆电子税务局"}, LoginNeeded),
         ({"code": "8993", "msg": "开票员需扫码做实名认证"}, LoginNeeded),
+        ({"code": "8990", "msg": "电子税务局登录已失效"}, LoginNeeded),
         ({"code": "8016", "msg": "未登录"}, VendorRejected),
         ({"code": "8016", "msg": "单价数量金额不匹配"}, VendorRejected),
         ({}, AnswerLost),

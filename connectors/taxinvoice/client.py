@@ -23,18 +23,16 @@ from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import (
     AnswerLost,
-    CredentialError,
     DuijieError,
     LoginNeeded,
     NotSent,
     OutcomeUnknown,
-    TokenExpired,
     VendorRejected,
 )
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.services import Services
-from duijie.connect.tokens import Token
+from duijie.connect.tokens import Token, granted
 
 RATE = "5/second"
 ROOT = "/v5/enterprise/"
@@ -43,6 +41,7 @@ TOKEN_SECONDS = 30 * 86400
 QR_SECONDS = 300
 QR_PAUSE = 3600  # seconds between two codes fetched without a person asking: the bureau gives out 20 a day
 LONGEST_ADDRESS = 500  # a longer `ewm` is a picture in base64, a shorter one the text to be made a code of
+CHECK = "AppKey, AppSecret, 销方税号与本机时间"
 NO_CREDIT = "授信额度"
 OPEN_FORM = ("未完成", "红字")  # together: another red form of the same blue is open
 LETTERS = string.ascii_letters + string.digits
@@ -190,7 +189,7 @@ class Client:
         """A new token. Raises NotSent where none came: the call it was for has then not left."""
         quiet = self._services.retrier(self._connection.conn_id)
         try:
-            return quiet.read(self._ask_token)
+            return quiet.read(lambda: granted(self._ask_token, self._connection.conn_id, CHECK))
         except OutcomeUnknown as error:
             raise NotSent(
                 f"未取得授权 ({error.zh}), 业务请求未发出; 将自动重试, 若持续请检查接口地址",
@@ -203,15 +202,7 @@ class Client:
         asked = {"nsrsbh": self.tax_no, "type": str(extra.get("type") or "6")}
         if password := str(extra.get("drawer_password") or ""):
             asked |= {"username": self.username, "password": password}
-        try:
-            told = self._sent("POST", "authorization", asked, "") or {}
-        except (VendorRejected, TokenExpired) as error:
-            raise CredentialError(
-                f"授权被拒绝 ({error.zh}); 请核对 AppKey, AppSecret, 销方税号与本机时间",
-                en=f"authorisation refused ({error.en}); check AppKey, AppSecret, tax number and this machine's clock",
-                code=error.code,
-                where=self._connection.conn_id,
-            ) from None
+        told = self._sent("POST", "authorization", asked, "")
         if not isinstance(told, dict) or not told.get("token"):
             raise AnswerLost(
                 "授权应答中没有 token", en="the answer to authorization has no token", where="authorization"

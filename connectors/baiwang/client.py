@@ -12,12 +12,13 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError, DuijieError, NotSent, OutcomeUnknown
+from duijie.connect.downloads import download
+from duijie.connect.errors import DuijieError, NotSent, OutcomeUnknown
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.services import Services
@@ -118,15 +119,8 @@ class Client:
         return answer.get("response")
 
     def download(self, url: str) -> bytes:
-        """What lies at an address that a query gave. Raises ConfigError for one that is neither https nor ours."""
-        own, asked = urlsplit(self._connection.base_url), urlsplit(url)
-        if asked.scheme != "https" and (asked.scheme, asked.netloc) != (own.scheme, own.netloc):
-            raise ConfigError(
-                f"百望云给出的文件地址不是 https ({asked.scheme}://{asked.netloc}), 未下载; 请联系百望云",
-                en=f"the file's address is not https ({asked.scheme}://{asked.netloc}); it was not fetched",
-                where=asked.netloc,
-            )
-        return self.retrier.read(lambda: bytes(self._http.send("GET", url).content))
+        """The file at an address that a query gave. Raises errors of the tree."""
+        return self.retrier.read(lambda: download(self._http, url, self._connection))
 
     def _post(self, parameters: Mapping[str, str], body: bytes) -> Record:
         url = f"{self._connection.base_url}{PATH}?{urlencode(parameters)}"

@@ -19,7 +19,8 @@ from connectors.nuonuo.hook import callback_url
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import DuijieError, NotSent, OutcomeUnknown, VendorRejected
+from duijie.connect.downloads import download
+from duijie.connect.errors import DuijieError, NotSent, OutcomeUnknown
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.services import Services
@@ -33,7 +34,6 @@ SUCCESS = "E0000"
 FORM_NOT_FINISHED = "未完成"
 NO_CREDIT = "授信额度不足"
 NO_LOGIN = ("重新登录", "登录已失效", "扫码登录", "扫码认证", "实人认证", "实名认证", "短信验证码")
-MOST_BYTES = 20 * 1024 * 1024
 CHECK = "App Key, App Secret 与 token_url"
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
@@ -102,15 +102,8 @@ class Client:
         return answer.get("result")
 
     def download(self, address: str) -> bytes:
-        """The bytes at an address that a query gave, at most 20 MB. Raises errors of the tree."""
-        content = self.retrier.read(lambda: self._http.send("GET", address)).content
-        if len(content) > MOST_BYTES:
-            raise VendorRejected(
-                f"发票文件 {len(content)} 字节, 超过 {MOST_BYTES} 字节; 请在诺诺平台人工下载核对",
-                en=f"the file has {len(content)} bytes, more than {MOST_BYTES}",
-                code="nuonuo:file-size",
-            )
-        return content
+        """The file at an address that a query gave. Raises errors of the tree."""
+        return self.retrier.read(lambda: download(self._http, address, self._connection))
 
     def _signed(self, body: bytes) -> tuple[str, str]:
         app_key = self._connection.login

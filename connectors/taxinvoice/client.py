@@ -15,19 +15,19 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from urllib3.filepost import encode_multipart_formdata
 
 from duijie.codec import Record
 from duijie.connect.connection import Connection
+from duijie.connect.downloads import download
 from duijie.connect.errors import (
     AnswerLost,
     DuijieError,
     LoginNeeded,
     NotSent,
     OutcomeUnknown,
-    VendorRejected,
 )
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
@@ -141,17 +141,8 @@ class Client:
         return kept.value if int(kept.extra.get("until", "0")) > self._services.clock() else ""
 
     def download(self, url: str) -> bytes:
-        """A file at the address that the platform told. Raises errors of the tree; VendorRejected for a strange one."""
-        base = urlsplit(self._connection.base_url)
-        parts = urlsplit(url)
-        if parts.scheme != "https" and (parts.scheme, parts.netloc) != (base.scheme, base.netloc):
-            raise VendorRejected(
-                f"版式文件地址不是 https: {parts.scheme}://{parts.netloc}, 已拒绝下载; 请联系厂商核对",
-                en=f"the file's address is not https: {parts.scheme}://{parts.netloc}",
-                code="taxinvoice:url",
-                where=parts.netloc,
-            )
-        return self.retrier.read(lambda: self._http.send("GET", url).content)
+        """The file at the address that the platform told. Raises errors of the tree."""
+        return self.retrier.read(lambda: download(self._http, url, self._connection))
 
     def _sent(self, method: str, path: str, form: Record, token: str) -> Any:
         """One call; what was sent is known by its path."""

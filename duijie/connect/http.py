@@ -48,7 +48,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         answers: tuple[int, ...] = (),
     ) -> Answer:
-        """Send exactly these bytes once. `answers`: statuses ≥ 400 the caller reads itself (a vendor's own envelope).
+        """Send exactly these bytes once. `answers`: statuses the caller reads itself (a vendor's envelope, a redirect).
 
         Raises NotSent, RateLimited, AnswerLost, VendorRejected (other 4xx) or ConfigError (a URL that is none).
         """
@@ -56,7 +56,7 @@ class Http:
         place = urlsplit(url).netloc
         leave.ask(place)
         try:
-            answer = self._wire.exchange(method, url, body, dict(headers or {}))
+            answer = self._wire.exchange(method, url, body, dict(headers or {}), answers)
         except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, LocationValueError):
             bare = url.partition("?")[0]
             raise ConfigError(f"地址无效: {bare}, 请检查连接的 host", en=f"invalid URL {bare}", where=bare) from None

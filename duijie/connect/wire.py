@@ -30,6 +30,7 @@ ANSWER_BYTES = 64 * 1024 * 1024
 POOL = 32
 CHUNK = 262144
 REDIRECTS = 3
+REDIRECTING = frozenset(requests.models.REDIRECT_STATI)
 UNRESERVED = "2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE]"  # as %XX requests would write it as itself
 PLAIN = re.compile(
     rf"(?!.*/\.)https?://[a-z0-9][a-z0-9.-]*(?::[0-9]+)?/(?:[\w.~!$&'()*+,;=:@/?-]|%(?!{UNRESERVED})[0-9A-F]{{2}})*",
@@ -71,15 +72,20 @@ class Wire:
         self._session.mount("http://", self._adapter)
         self._defaults = dict(self._session.headers)
 
-    def exchange(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> Answer:
-        """Send these bytes, follow a redirect, read the whole answer. Raises what urllib3 and requests raise."""
+    def exchange(
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str], kept: tuple[int, ...] = ()
+    ) -> Answer:
+        """Send these bytes, follow a redirect, read the whole answer. Raises what urllib3 and requests raise.
+
+        `kept`: statuses that are an answer even where they redirect.
+        """
         request = self.prepared(method, url, body, headers)
         parts = urlsplit(str(request.url))
         proxies = _proxies(f"{parts.scheme}://{parts.netloc}")
         raw = self._sent(request, proxies)
         if "set-cookie" in raw.headers:
             extract_cookies_to_jar(self._session.cookies, request, raw)  # type: ignore[no-untyped-call]
-        if "location" in raw.headers and raw.status in requests.models.REDIRECT_STATI:
+        if "location" in raw.headers and raw.status in REDIRECTING - {*kept}:
             return self._followed(request, raw, proxies)
         return Answer(raw.status, raw.headers, _read(raw), str(request.url))
 

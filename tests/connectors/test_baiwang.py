@@ -466,13 +466,6 @@ def test_a_file_that_is_not_there_yet_is_asked_for_again(connect: Callable[..., 
         connector.fetch({"request_no": "DJ1"}, "pdf")
 
 
-def test_a_file_is_not_fetched_from_an_address_that_is_neither_https_nor_the_gateway(
-    connect: Callable[..., Baiwang],
-) -> None:
-    with pytest.raises(ConfigError, match="not https"):
-        connect()._client.download("http://192.0.2.1/files/1.pdf")
-
-
 def test_what_the_platform_does_not_document_says_so(connect: Callable[..., Baiwang]) -> None:
     connector = connect()
     assert isinstance(connector, Invoicing)

@@ -434,11 +434,6 @@ def test_what_is_not_offered_says_so(connect: Open) -> None:
         read(connect(), "invoice")
 
 
-def test_a_file_is_fetched_from_the_vendor_or_over_https_only(connect: Open) -> None:
-    with pytest.raises(VendorRejected, match="not https"):
-        connect()._client.download("http://elsewhere.invalid/1.xml")
-
-
 def test_a_seller_of_another_number_is_refused(sandbox: TaxInvoiceSandbox, connect: Open) -> None:
     other = {**taxinvoice_document("1"), "seller_tax_no": "91350100M000100Y43"}
     assert isinstance(write(connect(), made(other)), Refused)

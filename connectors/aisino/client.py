@@ -27,12 +27,20 @@ PATH = "/openapi/"
 CHINA = timezone(timedelta(hours=8))
 OK = "1000"
 CREDIT = "授信额度"
+OPEN_FORM = ("未完成", "红字")  # together: another red form of the same blue is open
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
 
 def error_of(code: str, text: str, where: str) -> DuijieError:
-    """The error a code stands for; a used-up credit line is told by its words, for it has no code of its own."""
-    return ERRORS.error("credit" if CREDIT in text else code or "unreadable", text, where=where)
+    """The error a code stands for; credit and open forms have no code of their own and are told by their words."""
+    return ERRORS.error(_told(code or "unreadable", text), text, where=where)
+
+
+def _told(code: str, text: str) -> str:
+    if CREDIT in text:
+        return "credit"
+    is_refusal = ERRORS.resolve(code).action == "reject"
+    return "open-form" if is_refusal and all(words in text for words in OPEN_FORM) else code
 
 
 class Client:

@@ -35,6 +35,7 @@ SPEC = Spec(
         Setting("max_buyer_name", "购方名称最多字数", required=False, help="不填则按渠道: web 100, 乐企 300"),
         Setting("max_name", "商品名称最多字数", required=False, help="未公布, 不填则不限"),
         Setting("max_lines", "每张最多行数", required=False, help="未公布, 不填则不限"),
+        Setting("file_hosts", "文件下载域名", required=False, help="除网关外允许下载版式文件的域名, 逗号分隔"),
         Setting("rate", "调用频率", required=False, default=RATE, help="百望云未公布统一限额, 按合同填写"),
     ),
     rate=RATE,

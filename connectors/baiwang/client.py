@@ -12,16 +12,17 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError, DuijieError, NotSent, OutcomeUnknown
+from duijie.connect.downloads import download
+from duijie.connect.errors import DuijieError, NotSent, OutcomeUnknown
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.services import Services
-from duijie.connect.tokens import Token
+from duijie.connect.tokens import Token, granted
 
 RATE = "20/second"
 HOST = "https://openapi.baiwang.com"
@@ -34,6 +35,7 @@ JSON = {"Content-Type": "application/json; charset=utf-8"}
 CREDIT = ("授信额度",)
 LOGIN = ("登录", "登陆", "实名认证", "实人认证", "扫码", "人脸")
 OPEN_FORM = ("未完成的红字",)
+CHECK = "App Key, App Secret, 用户与网关地址"
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
 
@@ -117,15 +119,8 @@ class Client:
         return answer.get("response")
 
     def download(self, url: str) -> bytes:
-        """What lies at an address that a query gave. Raises ConfigError for one that is neither https nor ours."""
-        own, asked = urlsplit(self._connection.base_url), urlsplit(url)
-        if asked.scheme != "https" and (asked.scheme, asked.netloc) != (own.scheme, own.netloc):
-            raise ConfigError(
-                f"百望云给出的文件地址不是 https ({asked.scheme}://{asked.netloc}), 未下载; 请联系百望云",
-                en=f"the file's address is not https ({asked.scheme}://{asked.netloc}); it was not fetched",
-                where=asked.netloc,
-            )
-        return self.retrier.read(lambda: bytes(self._http.send("GET", url).content))
+        """The file at an address that a query gave. Raises errors of the tree."""
+        return self.retrier.read(lambda: download(self._http, url, self._connection))
 
     def _post(self, parameters: Mapping[str, str], body: bytes) -> Record:
         url = f"{self._connection.base_url}{PATH}?{urlencode(parameters)}"
@@ -143,7 +138,7 @@ class Client:
         """A new token. Raises NotSent where none came: the call it was for has then not left."""
         quiet = self._services.retrier(self._connection.conn_id)
         try:
-            return quiet.read(self._ask_token)
+            return quiet.read(lambda: granted(self._ask_token, self._connection.conn_id, CHECK))
         except OutcomeUnknown as error:
             raise NotSent(
                 f"未取得百望云 token ({error.zh}), 业务请求未发出; 将自动重试, 若持续请检查网关地址",

@@ -21,6 +21,7 @@ SPEC = Spec(
         Setting("tax_no", "销方税号"),
         Setting("clerk", "开票员", help="须与电子税务局绑定的开票员姓名一致"),
         Setting("token_url", "取 token 的地址", required=False, default=TOKEN_URL),
+        Setting("file_hosts", "文件下载域名", required=False, help="除网关外允许下载版式文件的域名, 逗号分隔"),
         Setting("rate", "调用频率", required=False, default=RATE, help="诺诺未公布统一限额, 按平台答复填写"),
         Setting(
             "push_url",

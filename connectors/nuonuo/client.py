@@ -19,11 +19,12 @@ from connectors.nuonuo.hook import callback_url
 from duijie import codec
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import DuijieError, NotSent, OutcomeUnknown, VendorRejected
+from duijie.connect.downloads import download
+from duijie.connect.errors import DuijieError, NotSent, OutcomeUnknown
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.services import Services
-from duijie.connect.tokens import Token
+from duijie.connect.tokens import Token, granted
 
 RATE = "20/second"
 TOKEN_URL = "https://open.nuonuo.com/accessToken"  # noqa: S105  an address
@@ -33,7 +34,7 @@ SUCCESS = "E0000"
 FORM_NOT_FINISHED = "未完成"
 NO_CREDIT = "授信额度不足"
 NO_LOGIN = ("重新登录", "登录已失效", "扫码登录", "扫码认证", "实人认证", "实名认证", "短信验证码")
-MOST_BYTES = 20 * 1024 * 1024
+CHECK = "App Key, App Secret 与 token_url"
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
 
@@ -101,15 +102,8 @@ class Client:
         return answer.get("result")
 
     def download(self, address: str) -> bytes:
-        """The bytes at an address that a query gave, at most 20 MB. Raises errors of the tree."""
-        content = self.retrier.read(lambda: self._http.send("GET", address)).content
-        if len(content) > MOST_BYTES:
-            raise VendorRejected(
-                f"发票文件 {len(content)} 字节, 超过 {MOST_BYTES} 字节; 请在诺诺平台人工下载核对",
-                en=f"the file has {len(content)} bytes, more than {MOST_BYTES}",
-                code="nuonuo:file-size",
-            )
-        return content
+        """The file at an address that a query gave. Raises errors of the tree."""
+        return self.retrier.read(lambda: download(self._http, address, self._connection))
 
     def _signed(self, body: bytes) -> tuple[str, str]:
         app_key = self._connection.login
@@ -125,7 +119,7 @@ class Client:
         """A new token. Raises NotSent where none came: the call it was for has then not left."""
         quiet = self._services.retrier(self._connection.conn_id)
         try:
-            return quiet.read(self._ask_token)
+            return quiet.read(lambda: granted(self._ask_token, self._connection.conn_id, CHECK))
         except OutcomeUnknown as error:
             raise NotSent(
                 f"未取得诺诺 token ({error.zh}), 业务请求未发出; 将自动重试, 若持续请检查 token_url",

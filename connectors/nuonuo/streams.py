@@ -132,7 +132,12 @@ class RedForms:
 def form_by(client: Client, name: str, number: str) -> Record | None:
     """One form by billId, billNo or billUuid; None where there is none."""
     asked = {"identity": SELLER, name: number, "pageNo": "1", "pageSize": "10"}
-    listed = (client.read("queryInvoiceRedConfirm", asked) or {}).get("list") or []
+    try:
+        listed = (client.read("queryInvoiceRedConfirm", asked) or {}).get("list") or []
+    except VendorRejected as refused:
+        if refused.code != NOTHING_FOUND:
+            raise
+        return None
     return next((dict(row) for row in listed if row.get(name) == number), None)
 
 

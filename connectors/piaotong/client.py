@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import secrets
 import string
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ LETTERS = string.ascii_letters + string.digits
 ALIAS_LENGTH = 4
 SERIAL_LENGTH = 20
 NO_CREDIT = "授信额度"
+OPEN_FORM = ("未完成", "红字")  # together: another red form of the same blue is open
+NO_LOGIN = re.compile("登[录陆]|[实真]名认证|扫码|人脸")
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
 
@@ -52,11 +55,18 @@ def error_of(answer: Mapping[str, Any], where: str) -> DuijieError | None:
     code, text = str(answer.get("code") or "unreadable"), str(answer.get("msg") or "")
     if code == SUCCESS:
         return None
+    return ERRORS.error(_told(code, text), text, where=where)
+
+
+def _told(code: str, text: str) -> str:
+    """The row of errors.yaml: some codes stand for several things, and only the words tell which."""
     if NO_CREDIT in text and "不足" in text:
-        code = "credit"
+        return "credit"
     if code == "9999" and "签" in text:
-        code = "signature"
-    return ERRORS.error(code, text, where=where)
+        return "signature"
+    if ERRORS.resolve(code).action == "reject" and all(words in text for words in OPEN_FORM):
+        return "open-form"
+    return "login" if ERRORS.resolve(code) is ERRORS.default and NO_LOGIN.search(text) else code
 
 
 class Client:

@@ -24,10 +24,11 @@ from duijie.connect.errors import ConfigError, DuijieError, NotSent, OutcomeUnkn
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.services import Services
-from duijie.connect.tokens import Token
+from duijie.connect.tokens import Token, granted
 
 RATE = "10/second"
 ENCODINGS = ("base64", "aes")
+CHECK = "appId, appSecret, 账套, 用户与租户地址"
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 BY_WORDS = {  # what the vendor tells in words only
     "credit": re.compile("授信额度|额度不足"),
@@ -112,7 +113,7 @@ class Client:
         """A new token. Raises NotSent where none came: the call it was for has then not left."""
         quiet = self._services.retrier(self._connection.conn_id)
         try:
-            return quiet.read(self._ask_token)
+            return quiet.read(lambda: granted(self._ask_token, self._connection.conn_id, CHECK))
         except OutcomeUnknown as error:
             raise NotSent(
                 f"未取得发票云 token ({error.zh}), 业务请求未发出; 将自动重试, 若持续请检查租户地址",

@@ -43,6 +43,7 @@ SPEC = Spec(
             required=False,
             help='厂商未公布; 按贵方文档填写 JSON, 如 {"total": "…", "used": "…"}; 不填则不查询额度',
         ),
+        Setting("file_hosts", "文件下载域名", required=False, help="除接口地址外允许下载版式文件的域名, 逗号分隔"),
         Setting("rate", "调用频率", required=False, default=RATE, help="厂商未公布限额, 按其答复填写"),
     ),
     rate=RATE,

@@ -15,26 +15,24 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from urllib3.filepost import encode_multipart_formdata
 
 from duijie.codec import Record
 from duijie.connect.connection import Connection
+from duijie.connect.downloads import download
 from duijie.connect.errors import (
     AnswerLost,
-    CredentialError,
     DuijieError,
     LoginNeeded,
     NotSent,
     OutcomeUnknown,
-    TokenExpired,
-    VendorRejected,
 )
 from duijie.connect.errortable import ErrorTable
 from duijie.connect.http import Http, read_json
 from duijie.connect.services import Services
-from duijie.connect.tokens import Token
+from duijie.connect.tokens import Token, granted
 
 RATE = "5/second"
 ROOT = "/v5/enterprise/"
@@ -43,7 +41,9 @@ TOKEN_SECONDS = 30 * 86400
 QR_SECONDS = 300
 QR_PAUSE = 3600  # seconds between two codes fetched without a person asking: the bureau gives out 20 a day
 LONGEST_ADDRESS = 500  # a longer `ewm` is a picture in base64, a shorter one the text to be made a code of
+CHECK = "AppKey, AppSecret, 销方税号与本机时间"
 NO_CREDIT = "授信额度"
+OPEN_FORM = ("未完成", "红字")  # together: another red form of the same blue is open
 LETTERS = string.ascii_letters + string.digits
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
@@ -81,7 +81,15 @@ def error_of(answer: Record, where: str) -> DuijieError | None:
     if code == str(SUCCESS):
         return None
     text = str(answer.get("msg") or "")
-    return ERRORS.error("credit" if NO_CREDIT in text and "不足" in text else code, text, where=where)
+    return ERRORS.error(_told(code, text), text, where=where)
+
+
+def _told(code: str, text: str) -> str:
+    """The row of errors.yaml: what has no code of its own is told by the words."""
+    if NO_CREDIT in text and "不足" in text:
+        return "credit"
+    is_refusal = ERRORS.resolve(code).action == "reject"
+    return "open-form" if is_refusal and all(words in text for words in OPEN_FORM) else code
 
 
 class Client:
@@ -133,17 +141,8 @@ class Client:
         return kept.value if int(kept.extra.get("until", "0")) > self._services.clock() else ""
 
     def download(self, url: str) -> bytes:
-        """A file at the address that the platform told. Raises errors of the tree; VendorRejected for a strange one."""
-        base = urlsplit(self._connection.base_url)
-        parts = urlsplit(url)
-        if parts.scheme != "https" and (parts.scheme, parts.netloc) != (base.scheme, base.netloc):
-            raise VendorRejected(
-                f"版式文件地址不是 https: {parts.scheme}://{parts.netloc}, 已拒绝下载; 请联系厂商核对",
-                en=f"the file's address is not https: {parts.scheme}://{parts.netloc}",
-                code="taxinvoice:url",
-                where=parts.netloc,
-            )
-        return self.retrier.read(lambda: self._http.send("GET", url).content)
+        """The file at the address that the platform told. Raises errors of the tree."""
+        return self.retrier.read(lambda: download(self._http, url, self._connection))
 
     def _sent(self, method: str, path: str, form: Record, token: str) -> Any:
         """One call; what was sent is known by its path."""
@@ -181,7 +180,7 @@ class Client:
         """A new token. Raises NotSent where none came: the call it was for has then not left."""
         quiet = self._services.retrier(self._connection.conn_id)
         try:
-            return quiet.read(self._ask_token)
+            return quiet.read(lambda: granted(self._ask_token, self._connection.conn_id, CHECK))
         except OutcomeUnknown as error:
             raise NotSent(
                 f"未取得授权 ({error.zh}), 业务请求未发出; 将自动重试, 若持续请检查接口地址",
@@ -194,15 +193,7 @@ class Client:
         asked = {"nsrsbh": self.tax_no, "type": str(extra.get("type") or "6")}
         if password := str(extra.get("drawer_password") or ""):
             asked |= {"username": self.username, "password": password}
-        try:
-            told = self._sent("POST", "authorization", asked, "") or {}
-        except (VendorRejected, TokenExpired) as error:
-            raise CredentialError(
-                f"授权被拒绝 ({error.zh}); 请核对 AppKey, AppSecret, 销方税号与本机时间",
-                en=f"authorisation refused ({error.en}); check AppKey, AppSecret, tax number and this machine's clock",
-                code=error.code,
-                where=self._connection.conn_id,
-            ) from None
+        told = self._sent("POST", "authorization", asked, "")
         if not isinstance(told, dict) or not told.get("token"):
             raise AnswerLost(
                 "授权应答中没有 token", en="the answer to authorization has no token", where="authorization"

@@ -156,14 +156,14 @@ class TaxInvoice:
         self._files = files = Files(client)
         self._credit_fields = names(extra.get("credit_fields"), "credit_fields")
         forms = Forms(client, names(extra.get("form_fields"), "form_fields"), services.clock)
-        blues, reds, issued, of_form = (
-            Memory(services.tokens, f"{name}.{kind}") for kind in ("blue", "red", "issue", "form")
+        blues, reds, issued, of_form, before, owners = (
+            Memory(services.tokens, f"{name}.{kind}") for kind in ("blue", "red", "issue", "form", "before", "owner")
         )
         streams = (Invoices(blues, files), RedInvoices(reds, of_form, forms, files), RedForms(forms))
         deduplicates = str(extra.get("deduplicates", False)).lower() == "true"
         sinks = (
             RequestSink(client, blues, deduplicates),
-            RedSink(client, reds, forms),
+            RedSink(client, reds, forms, before, owners),
             IssueSink(client, issued, forms, of_form),
         )
         self._streams: dict[str, Stream] = {one.name: one for one in streams}

@@ -16,6 +16,7 @@ from duijie import codec
 from duijie.codec import Record
 from duijie.connect.errors import ConfigError
 from duijie.connect.invoicing import not_offered
+from duijie.connect.protocol import Figures
 
 CHINA = timezone(timedelta(hours=8))
 OWN = {
@@ -30,6 +31,7 @@ OWN = {
     "uuid": "uuid",
 }
 ASSUMED = {"form_no": "xxbbh", "blue_number": "yfphm", "net": "hjje", "tax": "hjse"}  # as the calls name them
+NEEDED = {"state", *ASSUMED.values()}
 STANDS = ("01", "02", "03", "04")
 LOOK_BACK = timedelta(days=30)
 
@@ -75,9 +77,10 @@ class Forms:
         return next((row for row in self._asked({"xxbbh": form_no}) if row["xxbbh"] == form_no), None)
 
     @staticmethod
-    def gross(row: Record) -> Decimal:
-        """Net and tax of a row together, in yuan; amounts of reds are negative whatever the sign in the list."""
-        return -abs(Decimal(str(row["hjje"]))) - abs(Decimal(str(row["hjse"])))
+    def figures(row: Record) -> Figures:
+        """Gross and tax of a row in yuan; amounts of reds are negative whatever the sign in the list."""
+        net, tax = (-abs(Decimal(str(row[name]))) for name in ("hjje", "hjse"))
+        return {"gross": net + tax, "tax": tax}
 
     @staticmethod
     def is_void(row: Record) -> bool:
@@ -93,7 +96,7 @@ class Forms:
 
     def _named(self, row: Record) -> Record:
         found = {OWN[use]: row[field] for use, field in self._fields.items() if use in OWN and field in row}
-        if "state" not in found or "xxbbh" not in found:
+        if NEEDED - set(found):
             raise ConfigError(
                 f"红字信息表应答中没有设置 form_fields 所指的字段 (有: {', '.join(sorted(row))}), 请更正设置",
                 en="the list of forms lacks the fields that form_fields names",

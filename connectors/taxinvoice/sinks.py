@@ -2,8 +2,10 @@
 
 Every payload is noted before its call leaves (`memory`). After a lost answer a blue invoice is sent again only where
 the operator has confirmed that the vendor issues one invoice a serial (setting `deduplicates`): then with the very
-bytes that were sent before. Else a person is asked once. A red form and a red invoice are looked up in the list of
-forms, where its fields have been set; the bureau lets a blue invoice have one open form, and a form one red invoice.
+bytes that were sent before. Else a person is asked once, as after a refusal of what is sent again: it says nothing of
+the first call. A red form and a red invoice are looked up in the list of forms, where its fields have been set; the
+bureau lets a blue invoice have one open form, and a form one red invoice. A form that was there before ours was asked
+for, or that another application of ours has, is never taken for it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from connectors.taxinvoice.client import Client
 from connectors.taxinvoice.forms import Forms
 from duijie import codec
 from duijie.codec import Record
-from duijie.connect.errors import AnswerLost, DuijieError, OutcomeUnknown, VendorRejected
+from duijie.connect.errors import AnswerLost, CredentialError, DuijieError, OutcomeUnknown, Terminal, VendorRejected
 from duijie.connect.invoicing import marks
 from duijie.connect.memory import Kept, Memory
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Safety
@@ -91,18 +93,26 @@ class SerialSink(ABC):
             )
         if before.answer:
             return self._done(before)
-        if before.is_doubtful:
-            self._memory.ended(key, "doubt")
-        if before.is_doubtful and not self._may_repeat():
-            self._memory.ended(key, "told")
-            raise VendorRejected(
-                f"{key} 的应答丢失, 平台不能按流水号查询, 可能已开出; 请在电子税务局按购方与金额核对: "
-                "已开出则关闭本待处理, 未开出则重放",
-                en=f"the answer for {key} was lost and the platform cannot be asked; check at the bureau, then replay",
-                code="taxinvoice:doubt",
-                where=key,
-            )
-        return self._done(self._sent(key, payload))
+        return self._done(self._again(key, payload) if before.is_doubtful else self._sent(key, payload))
+
+    def _again(self, key: str, payload: Record) -> Kept:
+        """What is in doubt, sent again where that is safe. A refusal leaves the doubt to a person."""
+        self._memory.ended(key, "doubt")
+        why = "平台不能按流水号查询"
+        if self._may_repeat():
+            try:
+                return self._sent(key, payload)
+            except Terminal as error:
+                if isinstance(error, CredentialError):
+                    raise
+                why = f"以相同内容重发被拒绝 ({error.zh})"
+        self._memory.ended(key, "told")
+        raise VendorRejected(
+            f"{key} 的应答丢失, {why}, 可能已开出; 请在电子税务局按购方与金额核对: 已开出则关闭本待处理, 未开出则重放",
+            en=f"the answer for {key} was lost and what became of it is not told; check at the bureau, then replay",
+            code="taxinvoice:doubt",
+            where=key,
+        )
 
     def _sent(self, key: str, payload: Record) -> Kept:
         """Send the bytes of a noted payload. A definite refusal of a first call frees the number."""
@@ -170,7 +180,6 @@ class RequestSink(SerialSink):
         try:
             return self._sent(key, kept.payload)
         except VendorRejected:
-            self._memory.cleared(key)
             return None
 
 
@@ -181,9 +190,11 @@ class RedSink(SerialSink):
     safety = Safety.NATURAL_KEY
     path, number = "hzxxbsq", "xxbbh"
 
-    def __init__(self, client: Client, memory: Memory, forms: Forms) -> None:
+    def __init__(self, client: Client, memory: Memory, forms: Forms, before: Memory, owners: Memory) -> None:
         super().__init__(client, memory)
         self._forms = forms
+        self._before = before
+        self._owners = owners
 
     def _fields(self, form: Record) -> Record:
         told = {name: value for name, value in form.items() if value != []}
@@ -197,22 +208,43 @@ class RedSink(SerialSink):
         asked = {"nsrsbh": form["xhdwsbh"], "fphm": form["yfphm"], "sqyy": form["sqyy"]}
         try:
             self._client.read("retMsg", {**asked, "username": self._client.username, "xhdwsbh": form["xhdwsbh"]})
+            self._note_those_there(key, form["yfphm"])
         except DuijieError:
             self._memory.ended(key, "refused")
             raise
-        return super()._sent(key, payload)
+        kept = super()._sent(key, payload)
+        self._is_ours(str(kept.answer["xxbbh"]), key)
+        return kept
+
+    def _note_those_there(self, key: str, blue: str) -> None:
+        """The blue's forms before ours is asked for the first time."""
+        kept = self._memory.kept(key)
+        if self._forms.are_readable and kept is not None and kept.state == "sent":
+            there = [row["xxbbh"] for row in self._forms.lately() if row.get("yfphm") == blue]
+            self._before.answered(key, {"forms": there})
+
+    def _is_ours(self, form_no: str, key: str) -> bool:
+        """The form belongs to this application: it has it, or nobody had it and it has it now."""
+        return self._owners.begin(form_no, {"key": key}).payload == {"key": key}
 
     def _looked_up(self, key: str, kept: Kept) -> Kept | None:
-        """The form of the same blue and the same amounts. Raises errors of the tree."""
+        """The new form of the same blue and the same amounts that no other has. Raises errors of the tree."""
         if not self._forms.are_readable:
             return None
-        figures, blue = self.figures_of(kept.payload), kept.payload["form"]["yfphm"]
+        before = self._before.kept(key)
+        there = before.answer["forms"] if before else ()
         for row in self._forms.lately():
-            same = row.get("yfphm") == blue and self._forms.gross(row) == figures["gross"]
-            if same and not self._forms.is_void(row):
+            fits = row["xxbbh"] not in there and self._fits(row, kept.payload)
+            if fits and self._is_ours(str(row["xxbbh"]), key):
                 return self._memory.answered(key, {"xxbbh": row["xxbbh"]})
         self._memory.cleared(key)
         return None
+
+    def _fits(self, row: Record, payload: Record) -> bool:
+        if row.get("yfphm") != payload["form"]["yfphm"] or self._forms.is_void(row):
+            return False
+        is_same_reason = str(row.get("chyydm") or payload["form"]["chyydm"]) == payload["form"]["chyydm"]
+        return is_same_reason and self._forms.figures(row) == self.figures_of(payload)
 
 
 class IssueSink(SerialSink):

@@ -224,7 +224,9 @@ class LineDown(RateLimited):
 
 
 class VendorBusy(Transient):
-    """The system is overloaded or restarting and did nothing."""
+    """The system did nothing now: it is overloaded, or something else must end first; try in `retry_after` seconds."""
+
+    retry_after: float = 5.0
 
 
 class TokenExpired(Transient):

@@ -9,7 +9,8 @@
     default:        {action: reject, zh: "{text}", en: "{text}"}
 
 `codes` are matched exactly first, then as shell patterns in the order written. `{code}` and `{text}` stand for
-what the vendor said.
+what the vendor said. A row of action `retry` or `wait` may have `after: 3600`, the seconds until another try can help:
+a long one is waited for in the journal, not by a worker.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import yaml
 
@@ -39,6 +40,7 @@ from duijie.connect.errors import (
 Action = Literal[
     "retry", "refresh_token", "wait", "reject", "look_up", "already_there", "credential", "credit", "login"
 ]
+WAITING = ("retry", "wait")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Resolution:
     action: Action
     zh: str
     en: str
+    after: float | None = None
 
 
 _BUILD: dict[Action, Callable[..., DuijieError]] = {
@@ -91,16 +94,32 @@ class ErrorTable:
         words = {"code": code, "text": text}
         keywords = {"en": row.en.format(**words), "code": f"{self.system}:{code}", "where": where}
         error = _BUILD[row.action](row.zh.format(**words), **keywords)
-        if isinstance(error, RateLimited) and retry_after is not None:
-            error.retry_after = retry_after
+        seconds = row.after if retry_after is None else retry_after
+        if isinstance(error, RateLimited) and seconds is not None:
+            error.retry_after = seconds
+        elif isinstance(error, VendorBusy) and row.after is not None:
+            error.retry_after = row.after
         return error
 
 
-def _resolution(row: dict[str, str], where: str) -> Resolution:
+def _resolution(row: dict[str, Any], where: str) -> Resolution:
     if row.get("action") not in get_args(Action):
         raise ConfigError(
             f"{where}: action 必须是 {', '.join(get_args(Action))} 之一",
             en=f"{where}: action must be one of {', '.join(get_args(Action))}",
             where=where,
         )
-    return Resolution(row["action"], row["zh"], row["en"])  # type: ignore[arg-type]
+    return Resolution(row["action"], row["zh"], row["en"], _after(row, where))
+
+
+def _after(row: dict[str, Any], where: str) -> float | None:
+    after = row.get("after")
+    if after is None:
+        return None
+    if row["action"] not in WAITING or not isinstance(after, int) or after <= 0:
+        raise ConfigError(
+            f"{where}: after 须为正整数 (秒), 且只用于 action {', '.join(WAITING)}",
+            en=f"{where}: after must be a positive whole number of seconds, of action {' or '.join(WAITING)}",
+            where=where,
+        )
+    return float(after)

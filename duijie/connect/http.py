@@ -44,7 +44,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         answers: tuple[int, ...] = (),
     ) -> Answer:
-        """Send exactly these bytes once. `answers`: statuses ≥ 400 the caller reads itself (a vendor's own envelope).
+        """Send exactly these bytes once. `answers`: statuses the caller reads itself (a vendor's envelope, a redirect).
 
         Raises NotSent, RateLimited, AnswerLost, VendorRejected (other 4xx) or ConfigError (a URL that is none).
         """

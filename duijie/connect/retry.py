@@ -1,8 +1,8 @@
 """Retrying, where it is safe: reads whatever happened, writes only when certainly not carried out.
 
-tenacity does the looping. A TokenExpired is followed by the client's own refresh; a RateLimited waits as long as it
-was told to, or goes back to the journal when that is long; anything else backs off exponentially with jitter. Where the
-workers of a connection share a line, every call is made over it.
+tenacity does the looping. A TokenExpired is followed by the client's own refresh; a RateLimited waits as long as it was
+told to; either it or a VendorBusy goes back to the journal when its time is long; anything else backs off exponentially
+with jitter. Where the workers of a connection share a line, every call is made over it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from duijie.connect.errors import (
     RateLimited,
     TokenExpired,
     Transient,
+    VendorBusy,
 )
 from duijie.connect.line import Line
 from duijie.connect.protocol import Done, Halt, Incident, Later, Observer, Outcome, Refused, Unknown
@@ -99,7 +100,7 @@ class Retrier:
     def _may_repeat(self, error: BaseException, kinds: tuple[type[DuijieError], ...]) -> bool:
         if isinstance(error, RateLimited):
             return not isinstance(error, LineDown) and error.retry_after <= LONGEST_WAIT
-        if isinstance(error, Parked):
+        if isinstance(error, Parked) or (isinstance(error, VendorBusy) and error.retry_after > LONGEST_WAIT):
             return False
         return isinstance(error, kinds) or (self.line is not None and self.line.may_be_asked_again(error))
 

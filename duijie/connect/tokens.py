@@ -15,6 +15,7 @@ import msgspec
 from filelock import FileLock
 
 from duijie import codec
+from duijie.connect.errors import CredentialError, TokenExpired, VendorRejected
 from duijie.connect.home import write_private
 
 SECONDS_BEFORE_EXPIRY = 30
@@ -45,6 +46,22 @@ def decoded(body: bytes) -> Token | None:
     except msgspec.DecodeError:
         return None
     return token if token.lasts else None
+
+
+def granted(ask: Callable[[], Token], conn_id: str, check: str) -> Token:
+    """What `ask` got. Raises CredentialError where it was refused, whatever the code: the document is not at fault.
+
+    `check`: the settings to look at, in Chinese.
+    """
+    try:
+        return ask()
+    except (VendorRejected, TokenExpired) as error:
+        raise CredentialError(
+            f"取 token 被拒绝 ({error.zh}); 请核对连接 {conn_id} 的{check}",
+            en=f"the token was refused ({error.en}); check the credentials of {conn_id}",
+            code=error.code,
+            where=conn_id,
+        ) from None
 
 
 class Tokens(Protocol):

@@ -22,6 +22,8 @@ from duijie.connect.errors import (
     VendorRejected,
 )
 from duijie.connect.errortable import ErrorTable
+from duijie.connect.protocol import Later
+from duijie.connect.retry import outcome_of
 
 TABLE = """
 system: shop
@@ -32,6 +34,7 @@ codes:
   "7": {action: wait, zh: 限流, en: limited}
   "29": {action: credential, zh: 密钥错误, en: bad key}
   "15": {action: retry, zh: 繁忙, en: busy}
+  "16": {action: retry, after: 3600, zh: 未完成, en: open}
   "500": {action: look_up, zh: 未知, en: unknown}
 default: {action: reject, zh: "{code} {text}", en: "{code} {text}"}
 """
@@ -81,6 +84,33 @@ def test_waiting_takes_the_vendors_seconds(table: ErrorTable) -> None:
     error = table.error("7", retry_after=12.0)
     assert isinstance(error, RateLimited)
     assert error.retry_after == 12.0
+
+
+def test_a_row_says_how_long_it_takes_until_another_try_can_help(table: ErrorTable) -> None:
+    error = table.error("16")
+    assert isinstance(error, VendorBusy)
+    assert error.retry_after == 3600.0
+    assert outcome_of(error) == Later("未完成", "open", 3600.0)
+    assert outcome_of(table.error("15")) == Later("繁忙", "busy", 5.0)
+
+
+@pytest.mark.parametrize("row", ["action: reject, after: 60", "action: retry, after: soon", "action: wait, after: 0"])
+def test_seconds_that_no_waiting_action_uses_name_the_row(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "errors.yaml"
+    path.write_text(TABLE.replace("action: wait", row), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"errors\.yaml:7: after must be a positive whole number"):
+        ErrorTable.load(path)
+
+
+OPEN_FORM = ("nuonuo", "baiwang", "gaodeng", "leqi", "piaozone", "piaotong", "taxinvoice", "aisino")
+
+
+@pytest.mark.parametrize("connector", OPEN_FORM)
+def test_a_red_form_that_may_stay_open_for_days_is_tried_again_by_the_hour(connector: str) -> None:
+    shipped = ErrorTable.load(Path(__file__).parents[2] / "connectors" / connector / "errors.yaml")
+    later = outcome_of(shipped.error("open-form", "存在未完成的红字信息确认单"))
+    assert isinstance(later, Later)
+    assert later.after == 3600.0
 
 
 def test_an_unknown_action_names_the_row_and_the_choices(tmp_path: Path) -> None:

@@ -17,7 +17,15 @@ import pytest
 import requests
 
 from duijie.connect import retry
-from duijie.connect.errors import AnswerLost, ConfigError, NotSent, RateLimited, TokenExpired, VendorRejected
+from duijie.connect.errors import (
+    AnswerLost,
+    ConfigError,
+    NotSent,
+    RateLimited,
+    TokenExpired,
+    VendorBusy,
+    VendorRejected,
+)
 from duijie.connect.http import Http, _seconds, read_json
 from duijie.connect.protocol import Done, Incident, Later, Refused, Unknown
 from duijie.connect.retry import Retrier, side_by_side
@@ -240,6 +248,19 @@ def test_what_is_still_refused_after_all_attempts_may_be_tried_later(retrier: Re
         raise RateLimited("限流", retry_after=0.0)
 
     assert isinstance(retrier.outcome(call), Later)
+
+
+def test_what_stays_so_for_an_hour_is_asked_once_and_waits_in_the_journal(retrier: Retrier) -> None:
+    asked: list[int] = []
+
+    def call() -> Done:
+        asked.append(1)
+        error = VendorBusy("未完成")
+        error.retry_after = 3600.0
+        raise error
+
+    assert retrier.outcome(call) == Later("未完成", "未完成", 3600.0)
+    assert len(asked) == 1
 
 
 def test_a_token_is_fetched_once_by_many_workers(tmp_path: Path) -> None:

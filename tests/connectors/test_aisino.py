@@ -26,6 +26,7 @@ from duijie.connect.errors import (
     DataError,
     LoginNeeded,
     VendorBusy,
+    VendorRejected,
 )
 from duijie.connect.invoicing import Copy, Invoicing
 from duijie.connect.protocol import Done, Halt, Incident, Later, Marking, Refused, Safety, Unknown, Window
@@ -260,6 +261,9 @@ def test_an_answer_that_our_key_does_not_open_leaves_the_outcome_unknown(
         ("1102", "需扫码", LoginNeeded),
         ("3203", "已被挤下线", LoginNeeded),
         ("2001", "授信额度不足", CreditExhausted),
+        ("2001", "该发票存在未完成的红字信息确认单", VendorBusy),
+        ("9996", "该发票存在未完成的红字信息确认单", AnswerLost),
+        ("2001", "该发票已全额红冲", VendorRejected),
         ("", "", AnswerLost),
     ],
 )

@@ -466,13 +466,6 @@ def test_a_file_that_is_not_there_yet_is_asked_for_again(connect: Callable[..., 
         connector.fetch({"request_no": "DJ1"}, "pdf")
 
 
-def test_a_file_is_not_fetched_from_an_address_that_is_neither_https_nor_the_gateway(
-    connect: Callable[..., Baiwang],
-) -> None:
-    with pytest.raises(ConfigError, match="not https"):
-        connect()._client.download("http://192.0.2.1/files/1.pdf")
-
-
 def test_what_the_platform_does_not_document_says_so(connect: Callable[..., Baiwang]) -> None:
     connector = connect()
     assert isinstance(connector, Invoicing)
@@ -489,6 +482,17 @@ def test_a_wrong_user_is_a_credential_error_and_no_invoice(
         connector.check()
     assert isinstance(connector.sinks["invoice_request"].write([payload(canonical.request("DJ1", SELLER))])[0], Later)
     assert sandbox.bureau.blues() == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_token_refused_by_a_status_is_a_credential_error_and_no_refused_invoice(
+    connect: Callable[..., Baiwang], sandbox: BaiwangSandbox, status: int
+) -> None:
+    sandbox.faults = [Fault("status", rate=1.0, status=status)]
+    connector = connect()
+    with pytest.raises(CredentialError, match=str(status)):
+        connector.check()
+    assert isinstance(connector.sinks["invoice_request"].write([payload(canonical.request("DJ1", SELLER))])[0], Later)
 
 
 def test_a_token_that_ended_is_replaced_in_the_middle_of_writing(

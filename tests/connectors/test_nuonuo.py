@@ -26,8 +26,9 @@ from duijie.connect.tokens import TokenStore
 from duijie.derive import invoices, reds
 from duijie.mapping import StaticLookup, load_mapping, run_tests
 from duijie.schemas import check
-from sandbox.kit import Fault
+from sandbox.kit import Fault, json_response
 from sandbox.nuonuo import NuonuoSandbox
+from sandbox.nuonuo import Refused as NuonuoRefused
 from sandbox.serve import Running
 from sandbox.store import Store
 
@@ -549,6 +550,42 @@ def test_wrong_credentials_are_named(connect: Callable[..., Nuonuo], changes: di
     with pytest.raises(CredentialError) as caught:
         connect(**changes).check()
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("status", [400, 401, 200])
+def test_a_token_refused_with_a_code_nobody_listed_is_no_fault_of_the_invoice(
+    connect: Callable[..., Nuonuo], sandbox: NuonuoSandbox, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    refused = json_response({"error": "invalid_client", "error_description": "no such client"}, status)
+    monkeypatch.setattr(sandbox, "_issue_token", lambda: refused)
+    connector = connect()
+    with pytest.raises(CredentialError, match="invalid_client") as caught:
+        connector.check()
+    assert "App Secret" in caught.value.zh
+    assert isinstance(connector.sinks["invoice_request"].write([payload(request())])[0], Later)
+
+
+def test_a_token_refused_by_a_status_is_no_fault_of_the_invoice(
+    connect: Callable[..., Nuonuo], sandbox: NuonuoSandbox
+) -> None:
+    sandbox.faults = [Fault("status", match="/accessToken", rate=1.0, status=403)]
+    connector = connect()
+    with pytest.raises(CredentialError, match="403"):
+        connector.check()
+    assert isinstance(connector.sinks["invoice_request"].write([payload(request())])[0], Later)
+
+
+def test_a_form_that_the_platform_says_it_has_not_found_is_absent(
+    connect: Callable[..., Nuonuo], sandbox: NuonuoSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise NuonuoRefused("E9500", "未查询到数据")
+
+    connector = connect()
+    monkeypatch.setitem(sandbox._methods, "queryInvoiceRedConfirm", refuse)
+    assert read(connector, "red_invoice", "HZ1") == []
+    assert read(connector, "red_form", "26990000000000000001") == []
+    assert connector.sinks["red_request"].find(["HZ1"]) == {}
 
 
 def test_missing_settings_are_named(connect: Callable[..., Nuonuo]) -> None:

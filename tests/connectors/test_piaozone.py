@@ -36,7 +36,7 @@ from duijie.connect.errors import (
 )
 from duijie.connect.hooks import Call, Pushed
 from duijie.connect.invoicing import Copy, Invoicing
-from duijie.connect.protocol import Done, Incident, Marking, Refused, Safety, Unknown, Window
+from duijie.connect.protocol import Done, Incident, Later, Marking, Refused, Safety, Unknown, Window
 from duijie.connect.services import Services
 from duijie.connect.tokens import Token, TokenStore
 from duijie.mapping import StaticLookup, load_mapping
@@ -391,6 +391,17 @@ def test_each_step_to_a_token_is_refused_as_a_wrong_credential(
 ) -> None:
     with pytest.raises(CredentialError, match="E-AUTH"):
         connect(**changes).check()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_token_refused_by_a_status_is_a_credential_error_and_no_refused_invoice(
+    connect: Callable[..., Piaozone], sandbox: PiaozoneSandbox, status: int
+) -> None:
+    sandbox.faults = [Fault("status", match="getAppToken", rate=1.0, status=status)]
+    connector = connect()
+    with pytest.raises(CredentialError, match=str(status)):
+        connector.check()
+    assert isinstance(connector.sinks["invoice_request"].write([payload(request())])[0], Later)
 
 
 def test_a_whole_invoice_is_reversed_and_the_blue_says_so(

@@ -21,6 +21,7 @@ from duijie.connect.errors import (
     CredentialError,
     CreditExhausted,
     LoginNeeded,
+    VendorBusy,
     VendorRejected,
 )
 from duijie.connect.invoicing import Copy, Invoicing
@@ -29,6 +30,7 @@ from duijie.connect.services import Services
 from duijie.connect.tokens import TokenStore
 from duijie.mapping import StaticLookup, load_mapping, run_tests
 from duijie.schemas import check
+from sandbox.bureau import RedForm, RedLine
 from sandbox.kit import Fault
 from sandbox.serve import Running
 from sandbox.store import Store
@@ -131,6 +133,8 @@ def test_nested_keys_and_equal_forms_make_equal_bytes() -> None:
         ({"code": 430, "msg": "人脸"}, LoginNeeded),
         ({"code": 400, "msg": "开票预扣授信额度失败，授信额度不足，剩余可用额度：0.00"}, CreditExhausted),
         ({"code": 400, "msg": "税率无效"}, VendorRejected),
+        ({"code": 400, "msg": "该发票存在未完成的红字信息确认单"}, VendorBusy),
+        ({"code": 503, "msg": "该发票存在未完成的红字信息确认单"}, AnswerLost),
     ],
 )
 def test_an_answer_is_told_by_its_code_and_never_issued_anew(answer: Record, kind: type[Exception]) -> None:
@@ -199,6 +203,31 @@ def test_a_vendor_who_deduplicates_is_sent_the_same_bytes_and_tells_the_number(
     found = sink.find(["DJ1"])["DJ1"]
     assert found.figures == sink.figures_of(payload)
     assert [row["number"] for row in sandbox.bureau.blues()] == [found.native_no]
+
+
+def test_a_refused_second_sending_leaves_the_doubt_to_a_person(sandbox: TaxInvoiceSandbox, connect: Open) -> None:
+    sandbox.seed({"deduplicates": True})
+    sandbox.faults = [Fault("lose_answer", "blueTicket", count=1)]
+    connector, payload = connect(deduplicates=True), taxinvoice_request(1)
+    assert isinstance(write(connector, payload), Unknown)
+    sandbox.seed({"tax_no": "91350100M000100Y43"})  # from now on everything is refused
+    assert connector.sinks["invoice_request"].find(["DJ1"]) == {}
+    refused = write(connector, payload)
+    assert isinstance(refused, Refused) and refused.code == "taxinvoice:doubt"
+    assert "DJ1" in refused.zh and "税号未授权" in refused.zh and "可能已开出" in refused.zh
+    assert len(sandbox.bureau.blues()) == 1
+
+
+def test_a_refusal_of_a_red_invoice_that_is_sent_again_leaves_the_doubt_to_a_person(
+    sandbox: TaxInvoiceSandbox, connect: Open
+) -> None:
+    connector = connect()
+    red, form_no = begun(connector)
+    sandbox.faults = [Fault("lose_answer", "hzfpkj", count=1)]
+    payload = taxinvoice_issue("HK1", red, form_no)
+    assert isinstance(write(connector, payload, "red_issue"), Unknown)
+    refused = write(connector, payload, "red_issue")
+    assert isinstance(refused, Refused) and refused.code == "taxinvoice:doubt"
 
 
 def test_an_answered_serial_is_never_sent_again(sandbox: TaxInvoiceSandbox, connect: Open) -> None:
@@ -286,11 +315,7 @@ def test_a_whole_invoice_is_reversed_in_two_steps(connect: Open) -> None:
 def test_part_of_an_invoice_is_reversed_by_the_lines_of_the_blue(sandbox: TaxInvoiceSandbox, connect: Open) -> None:
     connector = connect()
     number = done(connector, taxinvoice_request(1))
-    amounts = {"net": Decimal("-50.00"), "tax": Decimal("-6.50"), "gross": Decimal("-56.50")}
-    head = {"request_no": "HZ1", "reason": "allowance", "blue_number": number, "seller_tax_no": SELLER}
-    lines = [{"blue_line": 1, **amounts}]
-    mapping = load_mapping(MAPPINGS / "red_request.out.yaml")
-    done(connector, mapping.run({**head, **amounts, "lines": lines}, StaticLookup(), {}) or {}, "red_request")
+    done(connector, part_of(number, "HZ1"), "red_request")
     [form] = sandbox.bureau.forms()
     assert (form["net"], form["tax"], form["lines"][0]["blue_line"]) == ("-50.00", "-6.50", 1)
 
@@ -313,6 +338,56 @@ def test_a_lost_answer_to_a_red_form_is_found_in_the_list_of_forms(sandbox: TaxI
     assert isinstance(write(connector, red, "red_request"), Unknown)
     [form] = sandbox.bureau.forms()
     assert connector.sinks["red_request"].find(["HZ1"])["HZ1"].native_no == form["form_no"]
+
+
+def part_of(blue: str, application: str) -> Record:
+    """A payload that takes back half of a blue invoice."""
+    amounts = {"net": Decimal("-50.00"), "tax": Decimal("-6.50"), "gross": Decimal("-56.50")}
+    head = {"request_no": application, "reason": "allowance", "blue_number": blue, "seller_tax_no": SELLER}
+    mapping = load_mapping(MAPPINGS / "red_request.out.yaml")
+    document = {**head, **amounts, "lines": [{"blue_line": 1, **amounts}]}
+    return mapping.run(document, StaticLookup(), {}) or {}
+
+
+def through(connector: TaxInvoice, red: Record) -> str:
+    """Begin a form and have its red invoice issued, so that the blue is free for another: the form's number."""
+    form_no = done(connector, red, "red_request")
+    done(connector, taxinvoice_issue(f"HK{red['key']}", red, form_no), "red_issue")
+    return form_no
+
+
+def test_the_form_of_an_earlier_application_over_as_much_is_not_taken_for_ours(
+    sandbox: TaxInvoiceSandbox, connect: Open
+) -> None:
+    connector = connect(form_fields=FORM_FIELDS)
+    blue = done(connector, taxinvoice_request(1))
+    earlier, second = through(connector, part_of(blue, "HZ1")), part_of(blue, "HZ2")
+    sandbox.faults = [Fault("status", "hzxxbsq", count=1, status=502)]  # nothing was begun
+    assert isinstance(write(connector, second, "red_request"), Unknown)
+    assert connector.sinks["red_request"].find(["HZ2"]) == {}
+    assert done(connector, second, "red_request") != earlier
+
+
+def test_a_form_begun_later_that_another_application_has_is_not_taken_for_ours(
+    sandbox: TaxInvoiceSandbox, connect: Open
+) -> None:
+    connector = connect(form_fields=FORM_FIELDS)
+    blue = done(connector, taxinvoice_request(1))
+    sandbox.faults = [Fault("status", "hzxxbsq", count=1, status=502)]
+    assert isinstance(write(connector, part_of(blue, "HZ2"), "red_request"), Unknown)
+    through(connector, part_of(blue, "HZ1"))
+    assert connector.sinks["red_request"].find(["HZ2"]) == {}
+
+
+def test_a_form_that_a_person_began_before_is_not_taken_for_ours(sandbox: TaxInvoiceSandbox, connect: Open) -> None:
+    connector = connect(form_fields=FORM_FIELDS)
+    blue = done(connector, taxinvoice_request(1))
+    half = (RedLine(1, Decimal("-50.00"), Decimal("-6.50")),)
+    by_hand = sandbox.bureau.begin(RedForm("BY-HAND", blue, "seller", "allowance", half))
+    sandbox.bureau.issue_red(by_hand["form_no"], "BY-HAND")
+    sandbox.faults = [Fault("status", "hzxxbsq", count=1, status=502)]
+    assert isinstance(write(connector, part_of(blue, "HZ1"), "red_request"), Unknown)
+    assert connector.sinks["red_request"].find(["HZ1"]) == {}
 
 
 def test_without_the_names_of_the_forms_fields_a_lost_red_form_waits_for_a_person(
@@ -357,11 +432,6 @@ def test_what_is_not_offered_says_so(connect: Open) -> None:
         connect().resend({"number": "1"}, Copy(mail="a@example.com"))
     with pytest.raises(ConfigError, match="poll step"):
         read(connect(), "invoice")
-
-
-def test_a_file_is_fetched_from_the_vendor_or_over_https_only(connect: Open) -> None:
-    with pytest.raises(VendorRejected, match="not https"):
-        connect()._client.download("http://elsewhere.invalid/1.xml")
 
 
 def test_a_seller_of_another_number_is_refused(sandbox: TaxInvoiceSandbox, connect: Open) -> None:

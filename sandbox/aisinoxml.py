@@ -136,16 +136,15 @@ class AisinoXmlSandbox(Sandbox):
         row = self.bureau.blue(asked["FPQQLSH"])
         if row is None:
             return ("9006", "未查询到该发票请求流水号"), None
+        named = {"FPQQLSH": row["serial"], "DDH": row["extra"]["DDH"], "KPLSH": str(row["submitted"])}
         if self.bureau.status(row) == "failed":
-            return ("9007", row["text"]), None
+            return ("0000", "处理成功"), {**named, "FP_HM": "", "RETURNCODE": "9007", "RETURNMESSAGE": row["text"]}
         issued = self.bureau.issued_at(row)
         if issued is None:
             return ("9008", "发票正在开具中"), None
         wants_file = asked.get("PDF_XZFS") == "1"
         return ("0000", "处理成功"), {
-            "FPQQLSH": row["serial"],
-            "DDH": row["extra"]["DDH"],
-            "KPLSH": str(row["submitted"]),
+            **named,
             "FPZL_DM": "82",
             "FP_DM": "",
             "FP_HM": row["number"],

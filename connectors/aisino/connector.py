@@ -16,7 +16,7 @@ from connectors.aisino.client import Client, error_of
 from connectors.aisino.session import Session
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import ConfigError, LoginNeeded, MalformedMessage, VendorBusy
+from duijie.connect.errors import AnswerLost, ConfigError, LoginNeeded, MalformedMessage, VendorBusy
 from duijie.connect.invoicing import Ability, Copy, CreditLine, FileKind, Limits, Login, not_offered
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Page, Safety, Sink, Stream, Window
 from duijie.connect.retry import side_by_side
@@ -27,7 +27,8 @@ CREDIT, DOWNLOAD = "ele.creditLine", "ele.invoice.download"
 SERIAL = 20
 NORMAL, SPECIAL = "82", "81"
 KINDS = {"normal": NORMAL, "special": SPECIAL}
-TAKEN = ("1000", "1002")
+ISSUING, FAILED = "1002", "2001"
+TAKEN = ("1000", ISSUING)
 SESSION = ("1101", "1102", "3203")
 GONE, OURS = "不存在|未找到|未查询到|查询不到|无此|没有", "流水号|单号|订单|发票|记录"
 ABSENT = re.compile(f"({GONE})[^，。,;；]{{0,8}}({OURS})|({OURS})[^，。,;；]{{0,8}}({GONE})")
@@ -66,13 +67,18 @@ class Invoices:
         return [row for row in side_by_side(self._numbered, numbers) if row]
 
     def _numbered(self, number: str) -> Record | None:
-        """Asked for under either kind: the query wants it, and a number does not tell it."""
+        """Asked for under either kind, for a number does not tell it: the one under which the platform has it.
+
+        A wrong kind may be answered with anything: what says how far the invoice is counts before what says nothing.
+        """
+        told: list[Record] = []
         for kind in (NORMAL, SPECIAL):
             asked = {"fpqqlsh": serial_of(number), "nsrsbh": self._client.tax_no, "invoiceKind": kind}
-            answer = self._asked(asked)
-            if not _is_absent(answer):
-                return {"requestNo": number, "invoiceKind": kind, **answer}
-        return None
+            row = {"requestNo": number, "invoiceKind": kind, **self._asked(asked)}
+            if _is_there(row):
+                return row
+            told += [] if _is_absent(row) else [row]
+        return min(told, key=_vagueness, default=None)
 
     def _asked(self, asked: Record) -> Record:
         """The answer; of a drawer who is not logged in the code, wherever it stood."""
@@ -110,11 +116,10 @@ class _Writing:
         return {"种类": str(payload["invoiceKind"])}
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
-        """What stands under these numbers. Raises LoginNeeded while the platform cannot say."""
+        """What stands under these numbers. Raises LoginNeeded, AnswerLost while the platform does not say."""
         rows = self._invoices.of(keys)
         for row in rows:
-            if str(row.get("code")) in SESSION:
-                raise error_of(str(row["code"]), str(row.get("message") or ""), QUERY)
+            _must_be_told(row)
         return {row["requestNo"]: _found(row) for row in rows}
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
@@ -229,11 +234,45 @@ def serial_of(number: str) -> str:
     return number[:SERIAL]
 
 
-def _is_absent(answer: Record) -> bool:
+def _is_there(row: Record) -> bool:
+    """Whether queryResult has it: issued, or on its way."""
+    return bool(row.get("fphm")) or str(row.get("code")) in TAKEN
+
+
+def _has_failed(row: Record) -> bool:
+    """Whether queryResult says that it failed: by its code, or in so many words."""
+    return str(row.get("code")) == FAILED or "开票失败" in str(row.get("message") or "")
+
+
+def _is_absent(row: Record) -> bool:
     """Whether queryResult says that it has no such number, which has no code of its own: it is told by the words."""
-    text = str(answer.get("message") or "")
-    return str(answer.get("code") or "") not in (*TAKEN, *SESSION) and ABSENT.search(text) is not None
+    text, code = str(row.get("message") or ""), str(row.get("code") or "")
+    is_known = _is_there(row) or code in SESSION or "开票失败" in text
+    return not is_known and ABSENT.search(text) is not None
+
+
+def _vagueness(row: Record) -> int:
+    """0: it waits for the drawer, and may be anything; 1: failed; 2: nothing is said of it."""
+    return 0 if str(row.get("code")) in SESSION else 1 if _has_failed(row) else 2
+
+
+def _must_be_told(row: Record) -> None:
+    """Raises LoginNeeded while the drawer is out, AnswerLost for an answer that says nothing of the invoice."""
+    code, text = str(row.get("code") or ""), str(row.get("message") or "")
+    if code in SESSION:
+        raise error_of(code, text, QUERY)
+    if not _is_there(row) and not _has_failed(row):
+        number = str(row["requestNo"])
+        raise AnswerLost(
+            f"航信对 {number} 的查询只答 {code} {text}, 未说明是否开具, 结果仍未知, 稍后再查; 若持续请在云税平台核对",
+            en=f"the answer about {number} does not say what became of it; it is asked for again",
+            code="aisino:untold",
+            where=number,
+        )
 
 
 def _found(row: Record) -> Found:
-    return Found(serial_of(row["requestNo"]), str(row.get("fphm") or ""), {}, row, {"种类": row["invoiceKind"]})
+    marks = {"种类": row["invoiceKind"]}
+    number = str(row.get("fphm") or "")
+    is_open = not number and str(row.get("code")) == ISSUING
+    return Found(serial_of(row["requestNo"]), number, {}, row, marks, is_open)

@@ -15,7 +15,15 @@ from connectors.aisinoxml import envelope
 from connectors.aisinoxml.client import OK, Client, error_of
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import AlreadyThere, ConfigError, CredentialError, VendorBusy, VendorRejected
+from duijie.connect.errors import (
+    AlreadyThere,
+    AnswerLost,
+    ConfigError,
+    CredentialError,
+    LoginNeeded,
+    VendorBusy,
+    VendorRejected,
+)
 from duijie.connect.invoicing import Ability, Copy, CreditLine, FileKind, Limits, Login, not_offered
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Page, Safety, Sink, Stream, Window
 from duijie.connect.retry import side_by_side
@@ -26,6 +34,9 @@ SERIAL = 25
 STATE_ONLY, PDF_FILE = "3", "1"
 GONE, OURS = "不存在|未找到|未查询到|查询不到|无此|没有", "流水号|单号|订单|发票|记录"
 ABSENT = re.compile(f"({GONE})[^，。,;；]{{0,8}}({OURS})|({OURS})[^，。,;；]{{0,8}}({GONE})")
+AT_WORK = re.compile("开票中|处理中|开具中|正在(开|处理)")
+NOT_SAID = re.compile("繁忙|超时|稍后|维护|异常")
+FAILED = "开票失败"
 NUMBERS_A_PAGE = 50
 HEAD = (
     *("FPQQLSH", "DSPTBM", "NSRSBH", "NSRMC", "DKBZ", "KPXM", "BMB_BBH", "XHF_NSRSBH", "XHFMC", "XHF_DZ", "XHF_DH"),
@@ -76,8 +87,8 @@ class Invoices:
         if answer.code == OK and answer.content:
             inner = self._client.inner(answer, QUERY)
             fields = {str(one.tag): one.text or "" for one in inner}
-        said = {"returnCode": answer.code, "returnMessage": answer.text}
-        return {"requestNo": number, **said, **fields}
+        row = {"requestNo": number, "returnCode": answer.code, "returnMessage": answer.text, **fields}
+        return None if _is_absent_within(row) else row
 
     def _is_absent(self, answer: envelope.Answer) -> bool:
         """Whether the words say that there is no such number. Raises CredentialError where they say who we are not."""
@@ -115,11 +126,8 @@ class RequestSink:
         return {}
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
-        """What stands under these numbers, whatever has become of it."""
-        rows = self._invoices.of(keys)
-        return {
-            row["requestNo"]: Found(str(row.get("KPLSH") or ""), str(row.get("FP_HM") or ""), {}, row) for row in rows
-        }
+        """What stands under these numbers. Raises LoginNeeded, AnswerLost for an answer that says nothing of one."""
+        return {row["requestNo"]: _found(row) for row in self._invoices.of(keys)}
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         """One call per payload, in order."""
@@ -209,3 +217,41 @@ class AisinoXml:
         serial = self._invoices.serial(str(invoice["request_no"]))
         of = {"FPQQLSH": serial, "NSRSBH": self._client.tax_no, "FP_DM": "", "FP_HM": str(invoice.get("number") or "")}
         self._client.retrier.write(lambda: self._client.call(DELIVER, envelope.delivery(way, of)))
+
+
+def _within(row: Record) -> tuple[str, str]:
+    """RETURNCODE and RETURNMESSAGE: what is said of the invoice, where the outer code speaks of the call."""
+    return str(row.get("RETURNCODE") or ""), str(row.get("RETURNMESSAGE") or "")
+
+
+def _is_absent_within(row: Record) -> bool:
+    code, text = _within(row)
+    is_there = code in ("", OK) or row.get("FP_HM") or row.get("KPLSH") or FAILED in text
+    return not is_there and ABSENT.search(text) is not None
+
+
+def _is_told(row: Record) -> bool:
+    """Whether an answer says that the invoice is there: its number, that it is at work on it, or how it failed."""
+    code, text = _within(row)
+    words = text or str(row.get("returnMessage") or "")
+    if row.get("FP_HM") or row.get("KPLSH") or AT_WORK.search(words) or FAILED in words:
+        return True
+    return code not in ("", OK) and text != "" and not NOT_SAID.search(text)
+
+
+def _found(row: Record) -> Found:
+    """Raises LoginNeeded where the drawer must log in before anything is told, AnswerLost where nothing is."""
+    number, code, text = str(row["requestNo"]), str(row["returnCode"]), str(row["returnMessage"])
+    if _is_told(row):
+        of = str(row.get("FP_HM") or "")
+        is_open = not of and AT_WORK.search(_within(row)[1] or text) is not None
+        return Found(str(row.get("KPLSH") or ""), of, {}, row, is_open=is_open)
+    error = error_of(code, text, QUERY)
+    if isinstance(error, LoginNeeded):
+        raise error
+    raise AnswerLost(
+        f"航信对 {number} 的查询只答 {code} {text}, 未说明是否开具, 结果仍未知, 稍后再查; 若持续请在航信平台核对",
+        en=f"the answer about {number} does not say what became of it; it is asked for again",
+        code="aisinoxml:untold",
+        where=number,
+    )

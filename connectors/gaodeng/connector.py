@@ -15,7 +15,7 @@ from connectors.gaodeng.client import Client, error_of
 from connectors.gaodeng.hook import callback_url
 from duijie.codec import Record
 from duijie.connect.connection import Connection
-from duijie.connect.errors import AnswerLost, ConfigError, VendorRejected
+from duijie.connect.errors import AnswerLost, ConfigError, VendorBusy, VendorRejected
 from duijie.connect.invoicing import Ability, Copy, CreditLine, FileKind, Limits, Login, not_offered
 from duijie.connect.protocol import Done, Figures, Found, Outcome, Page, Safety, Sink, Stream, Window
 from duijie.connect.retry import side_by_side
@@ -23,6 +23,7 @@ from duijie.connect.services import Services
 
 NUMBERS_A_PAGE = 50
 NOT_FOUND = "gaodeng:not-found"
+DECIDED = ("2", "3")
 PLATFORM = "高灯"
 LIMITS = Limits(number_places=8)
 
@@ -109,8 +110,11 @@ class RequestSink:
         return {"gross": Decimal(order["amount_has_tax"]) / 100, "tax": Decimal(order["tax_amount"]) / 100}
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
-        """Requests by number, as far as the platform tells their amounts: a failed one has none, and may go again."""
-        return {row["order_id"]: found for row in self._invoices.of(keys) if (found := _found(row, 1))}
+        """Requests by number, as far as the platform tells their amounts: a failed one has none, and may go again.
+
+        Raises VendorBusy for one that is there, has not failed and has no amounts.
+        """
+        return {row["order_id"]: found for row in self._invoices.of(keys) if (found := _found(row, row["order_id"], 1))}
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         """One request per payload, in order."""
@@ -147,8 +151,8 @@ class RedSink:
         return {"gross": Decimal(payload["gross"]), "tax": Decimal(payload["tax"])}
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
-        """Red invoices, as far as the platform tells their amounts."""
-        return {row["red_key"]: found for row in self._reds.of(keys) if (found := _found(row, -1))}
+        """Red invoices, as far as the platform tells their amounts. Raises as requests do."""
+        return {row["red_key"]: found for row in self._reds.of(keys) if (found := _found(row, row["red_key"], -1))}
 
     def write(self, payloads: Sequence[Record]) -> Sequence[Outcome]:
         """One reversal per payload, in order, each in a call of its own: one bad order must not stop the others."""
@@ -226,13 +230,29 @@ class Gaodeng:
         self._client.call("send-email", {**named, "is_red": int(invoice.get("colour") == "red")})
 
 
-def _found(row: Record, sign: int) -> Found | None:
-    """With the amounts of a red invoice negative, whichever sign the platform gives them; None where it gives none."""
+def _has_failed(row: Record) -> bool:
+    """Without a number, and with words for it: 2 and 3 alone mean issued in one document and failed in another."""
+    return not row.get("ticket_sn") and str(row.get("status")) in DECIDED and bool(row.get("fail_msg"))
+
+
+def _found(row: Record, key: str, sign: int) -> Found | None:
+    """With the amounts of a red invoice negative, whichever sign the platform gives them.
+
+    None for a failed one without amounts. Raises VendorBusy for any other without them: it can be compared later only.
+    """
     if not row.get("ticket_total_amount_has_tax") or not row.get("ticket_tax_amount"):
-        return None
+        if _has_failed(row):
+            return None
+        raise VendorBusy(
+            f"高灯已有 {key}, 但未给出金额也未说明失败, 无法核对, 稍后自动再查; 若持续请在高灯平台按单号核对",
+            en=f"{key} is there, told without amounts and not as failed; it will be asked for again",
+            code="gaodeng:no-amount",
+            where=key,
+        )
     gross, tax = (abs(Decimal(row[name])) for name in ("ticket_total_amount_has_tax", "ticket_tax_amount"))
     figures = {"gross": sign * gross, "tax": sign * tax}
-    return Found(str(row.get("order_sn") or ""), str(row.get("ticket_sn") or ""), figures, row)
+    number = str(row.get("ticket_sn") or "")
+    return Found(str(row.get("order_sn") or ""), number, figures, row, is_open=not number and not _has_failed(row))
 
 
 def _unreadable(where: str) -> AnswerLost:

@@ -34,6 +34,7 @@ from duijie.connect.services import Services
 from duijie.connect.tokens import TokenStore
 from duijie.mapping import StaticLookup, load_mapping
 from duijie.schemas import check
+from sandbox import aisino as aisino_sandbox
 from sandbox.aisino import AisinoSandbox
 from sandbox.kit import Fault
 from sandbox.serve import Running
@@ -290,6 +291,37 @@ def test_nothing_is_taken_for_there_while_the_platform_cannot_say(
     assert document(connector, "invoice", "DJ1")["status"] == "waiting_login"
     with pytest.raises(LoginNeeded, match="1101"):
         connector.sinks["invoice_request"].find(["DJ1"])
+
+
+def reworded(monkeypatch: pytest.MonkeyPatch, code: str, text: str) -> None:
+    """The platform says of a number that it has not, or not under this kind, something else."""
+    told = aisino_sandbox._told
+    words = {"未查询到该发票请求流水号": (code, text)}
+    monkeypatch.setattr(aisino_sandbox, "_told", lambda code, said: told(*words.get(said, (code, said))))
+
+
+def test_whatever_the_other_kind_is_answered_with_an_invoice_is_found_under_its_own(
+    connect: Callable[..., Aisino], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reworded(monkeypatch, "2001", "开票失败")
+    connector = connect()
+    assert issued(connector, canonical.request("DJ1", SELLER))["status"] == "issued"
+    assert connector.sinks["invoice_request"].find(["DJ1"])["DJ1"].native_no
+
+
+def test_an_answer_that_says_nothing_of_an_invoice_leaves_it_in_doubt(
+    connect: Callable[..., Aisino], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reworded(monkeypatch, "9999", "查询异常")
+    with pytest.raises(AnswerLost, match="DJ1"):
+        connect().sinks["invoice_request"].find(["DJ1"])
+
+
+def test_what_failed_is_there_whatever_the_reason_says_is_missing(
+    connect: Callable[..., Aisino], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reworded(monkeypatch, "2001", "开票失败: 发票的商品编码不存在")
+    assert list(connect().sinks["invoice_request"].find(["DJ1"])) == ["DJ1"]
 
 
 def test_a_used_up_credit_line_fails_the_request_with_its_cause(

@@ -19,6 +19,7 @@ from connectors.aisinoxml.wsdl import WSDL
 from duijie.codec import Record
 from duijie.connect.connection import Connection
 from duijie.connect.errors import (
+    AnswerLost,
     ConfigError,
     CredentialError,
     CreditExhausted,
@@ -236,6 +237,41 @@ def test_what_fails_at_the_bureau_says_why(
     CLOCK.pass_by(seconds=2)
     blue = document(connector, "DJ1")
     assert (blue["status"], blue["cause"]) == ("failed", cause)
+
+
+def answering(sandbox: AisinoXmlSandbox, code: str, text: str, inner: Record | None) -> None:
+    """Every query is answered with this."""
+    sandbox._interfaces["ECXML.FPXZ.CX.E_INV"] = lambda _asked: ((code, text), inner)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "inner"),
+    [
+        ("9999", "系统繁忙, 请稍后再试", None),
+        ("9999", "参数校验未通过", None),
+        ("0000", "处理成功", None),
+        ("0000", "处理成功", {"FPQQLSH": "X", "FP_HM": "", "RETURNCODE": "0000"}),
+        ("0000", "处理成功", {"RETURNCODE": "9999", "RETURNMESSAGE": "系统异常"}),
+    ],
+)
+def test_an_answer_that_says_nothing_of_an_invoice_leaves_it_in_doubt(
+    connect: Callable[..., AisinoXml], sandbox: AisinoXmlSandbox, code: str, text: str, inner: Record | None
+) -> None:
+    answering(sandbox, code, text, inner)
+    connector = connect()
+    with pytest.raises(AnswerLost, match="DJ1"):
+        connector.sinks["invoice_request"].find(["DJ1"])
+    assert document(connector, "DJ1")["status"] == "issuing"
+
+
+@pytest.mark.parametrize("inner", [{"FP_HM": "", "RETURNCODE": "2000", "RETURNMESSAGE": "授信额度不足"}, None])
+def test_what_is_said_to_have_failed_is_there(
+    connect: Callable[..., AisinoXml], sandbox: AisinoXmlSandbox, inner: Record | None
+) -> None:
+    answering(sandbox, "0000" if inner else "9999", "开票失败: 授信额度不足", inner)
+    connector = connect()
+    assert list(connector.sinks["invoice_request"].find(["DJ1"])) == ["DJ1"]
+    assert (document(connector, "DJ1")["status"], document(connector, "DJ1")["cause"]) == ("failed", "credit")
 
 
 def test_a_drawer_who_is_not_logged_in_is_waited_for(

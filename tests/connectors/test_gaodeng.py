@@ -38,6 +38,7 @@ from duijie.connect.tokens import TokenStore
 from duijie.mapping import StaticLookup, load_mapping
 from duijie.schemas import check
 from sandbox.gaodeng import GaodengSandbox
+from sandbox.gaodeng_invoices import STATUS, Invoices
 from sandbox.kit import Fault
 from sandbox.serve import Running
 from sandbox.store import Store
@@ -258,6 +259,21 @@ def test_a_failure_is_told_by_its_cause_and_carries_no_amounts_to_compare(
     assert connector.sinks["invoice_request"].find(["DJ1"]) == {}
     sandbox.bureau.settings({"credit_line": "10000.00", "login": "sms"})
     assert issued(connector, request(2))["cause"] == "login"
+
+
+@pytest.mark.parametrize("status", [2, 3])
+def test_what_has_neither_a_number_nor_words_has_not_failed_and_stays_in_doubt(
+    connect: Callable[..., Gaodeng], monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    connector, made = connect(), request()
+    sink = connector.sinks["invoice_request"]
+    sink.write([payload(made)])
+    monkeypatch.setitem(STATUS, "issuing", status)
+    assert invoice(connector, "DJ7")["status"] == "issuing"
+    assert sink.find(["DJ7"])["DJ7"].is_open
+    monkeypatch.setattr(Invoices, "_amount", lambda _self, _yuan: "")
+    with pytest.raises(VendorBusy, match="DJ7"):
+        sink.find(["DJ7"])
 
 
 def test_a_whole_invoice_is_reversed_once(connect: Callable[..., Gaodeng], sandbox: GaodengSandbox) -> None:

@@ -33,7 +33,7 @@ from duijie.connect.tokens import TokenStore
 from duijie.mapping import StaticLookup, load_mapping, run_tests
 from duijie.schemas import check
 from sandbox.kit import Fault
-from sandbox.piaotong import PiaoTongSandbox
+from sandbox.piaotong import STATES, PiaoTongSandbox
 from sandbox.piaotong_content import size
 from sandbox.piaotong_keys import client_pair, decrypt, encrypt, new_pair, platform_key, signature
 from sandbox.piaotong_keys import is_signed as theirs_is_signed
@@ -278,6 +278,19 @@ def test_a_request_that_cannot_be_issued_says_whether_credit_or_login_is_the_cau
     pass_by()
     causes = {row["key"]: (row["status"], row["cause"]) for row in read(connector, "invoice", "DJ1", "DJ2")}
     assert causes == {"DJ1": ("failed", "credit"), "DJ2": ("failed", "login")}
+
+
+@pytest.mark.parametrize(("said", "status"), [("未开票", "issuing"), ("待开票员扫码登录", "waiting_login")])
+def test_what_is_not_issued_yet_has_not_failed(
+    connect: Open, monkeypatch: pytest.MonkeyPatch, said: str, status: str
+) -> None:
+    monkeypatch.setitem(STATES, "issuing", ("6666", said))
+    connector = connect()
+    write(connector, piaotong_request(1))
+    [waiting] = read(connector, "invoice", "DJ1")
+    assert (waiting["status"], waiting["gross"]) == (status, Decimal("113.00"))
+    pass_by()
+    assert read(connector, "invoice", "DJ1")[0]["status"] == "issued"
 
 
 def test_files_are_fetched_once_there_are_any(connect: Open) -> None:

@@ -20,7 +20,7 @@ demo: setup .venv-tryton/.ready var/data/.ready ## Run one business day through 
 	@$(BIN)/duijie demo $(ARGS)
 
 test: setup .venv/.dev .venv-tryton/.ready .venv-tryton60/.ready var/data/.ready ## Run every test; says what was skipped for a missing part and how to install it
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -ra $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -ra $(ARGS)
 
 check: setup .venv/.dev ## ruff, mypy --strict and the fast tests, under a minute
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)

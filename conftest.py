@@ -25,13 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked long unless asked for."""
-    if config.getoption("--long"):
-        return
-    left_out = [one for one in items if one.get_closest_marker("long")]
-    if left_out:
+    """Leave out what is marked long unless asked for; begin with the files that take long, or one worker ends late."""
+    if not config.getoption("--long"):
+        left_out = [one for one in items if one.get_closest_marker("long")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [one for one in items if one not in set(left_out)]
+    slow = {one.path for one in items if one.get_closest_marker("slow")}
+    items.sort(key=lambda one: one.path not in slow)
 
 
 @pytest.hookimpl(hookwrapper=True)

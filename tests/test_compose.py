@@ -44,6 +44,7 @@ title: 告警
 steps: [{verb: alert, name: send}]
 """
 PLAIN = ("DUIJIE_CONSOLE_URL", "DUIJIE_CONNECTIONS")
+START_SECONDS = 240  # an api-server that shares two cores with everything else takes a minute
 SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer", "worker", "console")
 
 
@@ -144,7 +145,7 @@ class Native:
         return subprocess.run(command, env=env, capture_output=True, timeout=60, check=False).returncode == 0
 
     def wait_healthy(self, name: str) -> bool:
-        return wait_until(lambda: self.group.check() or self.healthy(name), 60, every=1.0)
+        return wait_until(lambda: self.group.check() or self.healthy(name), START_SECONDS, every=1.0)
 
     def _environment(self, name: str) -> dict[str, str]:
         return {key: str(value) for key, value in self.services[name].get("environment", {}).items()}

@@ -99,4 +99,5 @@ def vendure() -> Iterator[Site]:
             )
 
 
-TestVendure = pytest.mark.slow(pytest.mark.real_system("vendure 3.7.3")(contract(vendure)))
+# `make contract` and `--long`: over a minute, of which what is of Vendure alone is shown by test_vendure.py.
+TestVendure = pytest.mark.long(pytest.mark.slow(pytest.mark.real_system("vendure 3.7.3")(contract(vendure))))

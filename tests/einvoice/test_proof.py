@@ -39,6 +39,7 @@ def test_a_storm_with_killed_workers_and_a_line_that_ends_issues_each_exactly_on
     assert (found.issued_exactly_once, found.doubled, found.lost, found.red_over_blue) == (ORDERS, 0, 0, 0)
 
 
+@pytest.mark.long
 def test_every_broken_promise_is_noticed(tmp_path: Path) -> None:
     found = caught(tmp_path, tuple(MUTANTS))
     assert len(found) >= 5

@@ -25,6 +25,7 @@ def test_nothing_is_claimed_twice_lost_or_doubled_while_workers_die(server: str,
     assert told.is_kept, told
 
 
+@pytest.mark.long
 def test_workers_that_take_the_living_for_dead_are_caught(server: str, tmp_path: Path) -> None:
     told = under_load(server, tmp_path / "load", 600, WORKERS, EVERY, 8, LEASE, "any lease has ended")
     assert told.double_claims > 0, "seen in the history; whether a write strays, too, is a matter of the moment"

@@ -32,6 +32,7 @@ def test_nothing_is_lost_or_doubled_on_postgresql(tmp_path: Path, postgres_serve
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_blind_retry_of_writes_is_caught(tmp_path: Path) -> None:
     assert through("lookup", 60, 7, tmp_path, mutant="a blind retry of writes").doubled > 0
 

@@ -34,6 +34,7 @@ SUCCESS = "E0000"
 FORM_NOT_FINISHED = "未完成"
 NO_CREDIT = "授信额度不足"
 NO_LOGIN = ("重新登录", "登录已失效", "扫码登录", "扫码认证", "实人认证", "实名认证", "短信验证码")
+UNCLEAR = ("超时", "系统异常", "系统错误", "内部错误", "服务异常", "服务不可用")  # it may have been carried out
 CHECK = "App Key, App Secret 与 token_url"
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
@@ -62,7 +63,9 @@ def _told(code: str, text: str) -> str:
         return code
     if NO_CREDIT in text:
         return "no-credit"
-    return "no-login" if any(words in text for words in NO_LOGIN) else code
+    if any(words in text for words in NO_LOGIN):
+        return "no-login"
+    return "unclear" if any(words in text for words in UNCLEAR) else code
 
 
 class Client:

@@ -34,6 +34,7 @@ BY_WORDS = {  # what the vendor tells in words only
     "credit": re.compile("授信额度|额度不足"),
     "login": re.compile("未登录|登录已?失效|重新登录|请先?登录|扫码|人脸|实名认证|短信验证"),
     "open-form": re.compile("未完成.*红字|红字确认单.*(未完成|处理中|已存在)"),
+    "unclear": re.compile("超时|系统异常|系统错误|内部错误|服务异常|服务不可用"),
     "not-found": re.compile("不存在|未查询到|没有查询到|查无|未找到"),
 }
 
@@ -45,7 +46,7 @@ def error_of(answer: Record, where: str) -> DuijieError | None:
         return None
     if not code or "success" not in answer:
         return ERRORS.error("unreadable", where=where)
-    if code not in ERRORS.codes:
+    if ERRORS.resolve(code) is ERRORS.default:
         code = next((name for name, words in BY_WORDS.items() if words.search(text)), code)
     return ERRORS.error(code, text, where=where)
 

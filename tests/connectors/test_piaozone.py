@@ -360,6 +360,8 @@ def test_an_exhausted_credit_line_and_a_login_that_ended_are_told_by_their_cause
         ("9999", "开票预扣授信额度失败，授信额度不足", CreditExhausted),
         ("9999", "请先登录电子税务局", LoginNeeded),
         ("9999", "存在未完成的红字信息确认单", VendorBusy),
+        ("503", "请先登录后再试", AnswerLost),
+        ("9999", "系统异常, 请联系管理员", AnswerLost),
         ("9999", "第 1 行 taxRate 不是数字", VendorRejected),
         ("", "", AnswerLost),
     ],

@@ -28,6 +28,7 @@ from duijie.connect.tokens import Token, granted
 
 RATE = "20/second"
 TOKEN_URL = "https://open.nuonuo.com/accessToken"  # noqa: S105  an address
+TOKEN_SECONDS = 86400  # of a token whose answer does not say how long it lasts
 GATEWAY = "/open/v1/services"
 PREFIX = "nuonuo.OpeMplatform."
 SUCCESS = "E0000"
@@ -144,7 +145,9 @@ class Client:
             code = str(answer.get("error") or answer.get("code") or "unreadable")
             text = str(answer.get("error_description") or answer.get("describe") or "")
             raise ERRORS.error(code, text, where=f"{self._connection.conn_id} accessToken")
-        return Token(str(answer["access_token"]), self._services.clock() + int(answer["expires_in"]))
+        lasts = str(answer.get("expires_in") or "")
+        seconds = int(lasts) if lasts.isdigit() else TOKEN_SECONDS
+        return Token(str(answer["access_token"]), self._services.clock() + seconds)
 
 
 def _envelope(answer: Any) -> Record:

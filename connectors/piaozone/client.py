@@ -27,6 +27,7 @@ from duijie.connect.services import Services
 from duijie.connect.tokens import Token, granted
 
 RATE = "10/second"
+TOKEN_SECONDS = 7200  # of a token whose answer does not say until when it lasts
 ENCODINGS = ("base64", "aes")
 CHECK = "appId, appSecret, 账套, 用户与租户地址"
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
@@ -129,7 +130,9 @@ class Client:
         token = self._granted("/api/getAppToken.do", {**app, **account}, "app_token")["app_token"]
         user = {"user": self._connection.require("user"), "usertype": str(extra.get("user_type") or "UserName")}
         granted = self._granted("/api/login.do", {**user, "apptoken": token, **account}, "access_token")
-        return Token(str(granted["access_token"]), int(granted["expire_time"]) // 1000)
+        until = str(granted.get("expire_time") or "")
+        lasts_until = int(until) // 1000 if until.isdigit() else self._services.clock() + TOKEN_SECONDS
+        return Token(str(granted["access_token"]), lasts_until)
 
     def _granted(self, path: str, body: Record, wanted: str) -> Record:
         answer = self._post(path, body)

@@ -579,6 +579,15 @@ def test_a_token_refused_with_a_code_nobody_listed_is_no_fault_of_the_invoice(
     assert isinstance(connector.sinks["invoice_request"].write([payload(request())])[0], Later)
 
 
+def test_a_token_that_does_not_say_how_long_it_lasts_is_used(
+    connect: Callable[..., Nuonuo], sandbox: NuonuoSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = codec.decode(sandbox._issue_token().body)
+    del told["expires_in"]
+    monkeypatch.setattr(sandbox, "_issue_token", lambda: json_response(told))
+    assert isinstance(connect().sinks["invoice_request"].write([payload(request())])[0], Done)
+
+
 def test_a_token_refused_by_a_status_is_no_fault_of_the_invoice(
     connect: Callable[..., Nuonuo], sandbox: NuonuoSandbox
 ) -> None:

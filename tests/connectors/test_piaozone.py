@@ -41,7 +41,7 @@ from duijie.connect.services import Services
 from duijie.connect.tokens import Token, TokenStore
 from duijie.mapping import StaticLookup, load_mapping
 from duijie.schemas import check
-from sandbox.kit import Fault
+from sandbox.kit import Fault, json_response
 from sandbox.piaozone import PiaozoneSandbox
 from sandbox.serve import Running
 from sandbox.store import Store
@@ -461,6 +461,13 @@ def test_a_buyer_who_booked_it_must_confirm_and_after_72_hours_the_form_is_void(
     void = invoice(connector, "HZ2", "red_invoice")
     assert (void["status"], void["form_state"]) == ("failed", "07")
     assert "72" in void["reason"]
+
+
+def test_a_token_that_does_not_say_until_when_it_lasts_is_used(
+    connect: Callable[..., Piaozone], sandbox: PiaozoneSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "_granted", lambda name, token: json_response({"data": {name: token}}))
+    assert isinstance(connect().sinks["invoice_request"].write([payload(request())])[0], Done)
 
 
 def test_files_are_fetched_and_the_xml_comes_in_a_zip_with_the_number(connect: Callable[..., Piaozone]) -> None:

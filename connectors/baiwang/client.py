@@ -32,9 +32,12 @@ TOKEN_SECONDS = 3600  # of a token whose answer does not say how long it lasts
 TOKEN_METHOD = "baiwang.oauth.token"  # noqa: S105  a method
 PLAIN = {"encryptType": "NONE", "encryptScope": "00"}
 JSON = {"Content-Type": "application/json; charset=utf-8"}
-CREDIT = ("授信额度",)
-LOGIN = ("登录", "登陆", "实名认证", "实人认证", "扫码", "人脸")
-OPEN_FORM = ("未完成的红字",)
+BY_WORDS = {  # what has no code that is known
+    "credit": ("授信额度",),
+    "login": ("登录", "登陆", "实名认证", "实人认证", "扫码", "人脸"),
+    "open-form": ("未完成的红字",),
+    "unclear": ("超时", "系统异常", "系统错误", "内部错误", "服务异常", "服务不可用"),
+}
 CHECK = "App Key, App Secret, 用户与网关地址"
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
@@ -64,7 +67,7 @@ def error_of(answer: Record, where: str) -> DuijieError | None:
         return None
     said = refusal(answer)
     code, text = str(said.get("code") or "unreadable"), text_of(said)
-    words = {"credit": CREDIT, "login": LOGIN, "open-form": OPEN_FORM} if ERRORS.resolve(code) is ERRORS.default else {}
+    words = BY_WORDS if ERRORS.resolve(code) is ERRORS.default else {}
     told = (name for name, parts in words.items() if any(part in text for part in parts))
     return ERRORS.error(next(told, code), text, where=where)
 

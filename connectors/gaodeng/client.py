@@ -38,6 +38,7 @@ BY_WORDS = {  # what the platform tells in words only
     "credit": re.compile("授信额度|额度不足"),
     "login": re.compile("未登录|登录已?失效|重新登录|请先?登录|扫码|人脸|实名认证|短信验证"),
     "open-form": re.compile("未完成.*红字|红字.*(未完成|处理中)"),
+    "unclear": re.compile("超时|系统异常|系统错误|内部错误|服务异常|服务不可用"),
     "not-found": re.compile("不存在|未查询到|查无|未找到|没有找到"),
 }
 OF_BUSINESS = ("1010", "1011", "1014", "1015")

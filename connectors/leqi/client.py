@@ -34,6 +34,7 @@ BY_WORDS = {  # what is told in words only
     "credit": re.compile("额度"),
     "open-form": re.compile("未完成.*红字|红字.*(未完成|处理中)"),
     "busy": re.compile("繁忙|稍后再试|系统维护"),
+    "unclear": re.compile("超时|系统异常|系统错误|内部错误|服务异常|服务不可用"),
     "signature": re.compile("签名|验签|解密|未授权|无权限|白名单"),
 }
 

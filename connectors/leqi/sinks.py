@@ -51,10 +51,17 @@ class UploadSink:
             raise AlreadyThere(f"{row.number} 已上传, 先查询核对", en=f"{row.number} was uploaded before", where=serial)
         try:
             receipt = self._send_up(row)
-        except OutcomeUnknown:
-            receipt = self._send_up(row)  # the bureau takes a number once: what arrived already changes nothing
+        except OutcomeUnknown as lost:
+            receipt = self._sent_again(row, lost)
         office.register.received(serial, receipt)
         return Done(row.number, "", {"fphm": row.number, "sllsh": receipt})
+
+    def _sent_again(self, row: Numbered, lost: OutcomeUnknown) -> str:
+        """The bureau takes a number once: what arrived changes nothing, and a refusal now says nothing of it."""
+        try:
+            return self._send_up(row)
+        except VendorRejected:
+            raise lost from None
 
     def _send_up(self, row: Numbered) -> str:
         receipt = str(self._office.client.call("QDFPSC", [codec.decode(row.body)]).get("sllsh") or "")

@@ -28,12 +28,14 @@ from duijie.connect.tokens import Token, granted
 
 RATE = "20/second"
 TOKEN_URL = "https://open.nuonuo.com/accessToken"  # noqa: S105  an address
+TOKEN_SECONDS = 86400  # of a token whose answer does not say how long it lasts
 GATEWAY = "/open/v1/services"
 PREFIX = "nuonuo.OpeMplatform."
 SUCCESS = "E0000"
 FORM_NOT_FINISHED = "未完成"
 NO_CREDIT = "授信额度不足"
 NO_LOGIN = ("重新登录", "登录已失效", "扫码登录", "扫码认证", "实人认证", "实名认证", "短信验证码")
+UNCLEAR = ("超时", "系统异常", "系统错误", "内部错误", "服务异常", "服务不可用")  # it may have been carried out
 CHECK = "App Key, App Secret 与 token_url"
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
 
@@ -62,7 +64,9 @@ def _told(code: str, text: str) -> str:
         return code
     if NO_CREDIT in text:
         return "no-credit"
-    return "no-login" if any(words in text for words in NO_LOGIN) else code
+    if any(words in text for words in NO_LOGIN):
+        return "no-login"
+    return "unclear" if any(words in text for words in UNCLEAR) else code
 
 
 class Client:
@@ -141,7 +145,9 @@ class Client:
             code = str(answer.get("error") or answer.get("code") or "unreadable")
             text = str(answer.get("error_description") or answer.get("describe") or "")
             raise ERRORS.error(code, text, where=f"{self._connection.conn_id} accessToken")
-        return Token(str(answer["access_token"]), self._services.clock() + int(answer["expires_in"]))
+        lasts = str(answer.get("expires_in") or "")
+        seconds = int(lasts) if lasts.isdigit() else TOKEN_SECONDS
+        return Token(str(answer["access_token"]), self._services.clock() + seconds)
 
 
 def _envelope(answer: Any) -> Record:

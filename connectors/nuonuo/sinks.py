@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 
-from connectors.nuonuo.client import Client
+from connectors.nuonuo.client import ERRORS, Client
 from connectors.nuonuo.streams import NUMBERS_A_CALL, SELLER, Invoices, RedForms, RedInvoices
 from duijie.codec import Record
 from duijie.connect.invoicing import marks
@@ -68,6 +68,8 @@ class RequestSink:
         if self._client.callback_url:
             order["callBackUrl"] = self._client.callback_url
         result = self._client.call("requestBillingNew", {"order": order})
+        if not isinstance(result, dict) or not result.get("invoiceSerialNum"):
+            raise ERRORS.error("unreadable", where=self.key_of(payload))
         return Done(str(result["invoiceSerialNum"]), "", dict(result))
 
     def _retry(self, payload: Record, native_id: str) -> Done:
@@ -113,6 +115,8 @@ class RedSink:
     def _save(self, payload: Record) -> Done:
         form = {name: value for name, value in payload["form"].items() if value != []}
         bill_id = self._client.call("saveInvoiceRedConfirm", form)
+        if not bill_id:
+            raise ERRORS.error("unreadable", where=self.key_of(payload))
         return Done(str(bill_id), "", {"billId": bill_id})
 
 

@@ -27,6 +27,7 @@ from duijie.connect.services import Services
 from duijie.connect.tokens import Token, granted
 
 RATE = "10/second"
+TOKEN_SECONDS = 7200  # of a token whose answer does not say until when it lasts
 ENCODINGS = ("base64", "aes")
 CHECK = "appId, appSecret, 账套, 用户与租户地址"
 ERRORS = ErrorTable.load(Path(__file__).with_name("errors.yaml"))
@@ -34,6 +35,7 @@ BY_WORDS = {  # what the vendor tells in words only
     "credit": re.compile("授信额度|额度不足"),
     "login": re.compile("未登录|登录已?失效|重新登录|请先?登录|扫码|人脸|实名认证|短信验证"),
     "open-form": re.compile("未完成.*红字|红字确认单.*(未完成|处理中|已存在)"),
+    "unclear": re.compile("超时|系统异常|系统错误|内部错误|服务异常|服务不可用"),
     "not-found": re.compile("不存在|未查询到|没有查询到|查无|未找到"),
 }
 
@@ -45,7 +47,7 @@ def error_of(answer: Record, where: str) -> DuijieError | None:
         return None
     if not code or "success" not in answer:
         return ERRORS.error("unreadable", where=where)
-    if code not in ERRORS.codes:
+    if ERRORS.resolve(code) is ERRORS.default:
         code = next((name for name, words in BY_WORDS.items() if words.search(text)), code)
     return ERRORS.error(code, text, where=where)
 
@@ -128,7 +130,9 @@ class Client:
         token = self._granted("/api/getAppToken.do", {**app, **account}, "app_token")["app_token"]
         user = {"user": self._connection.require("user"), "usertype": str(extra.get("user_type") or "UserName")}
         granted = self._granted("/api/login.do", {**user, "apptoken": token, **account}, "access_token")
-        return Token(str(granted["access_token"]), int(granted["expire_time"]) // 1000)
+        until = str(granted.get("expire_time") or "")
+        lasts_until = int(until) // 1000 if until.isdigit() else self._services.clock() + TOKEN_SECONDS
+        return Token(str(granted["access_token"]), lasts_until)
 
     def _granted(self, path: str, body: Record, wanted: str) -> Record:
         answer = self._post(path, body)

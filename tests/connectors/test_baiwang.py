@@ -255,10 +255,16 @@ def test_an_answer_that_says_neither_leaves_the_outcome_unknown() -> None:
         ("开票预扣授信额度失败，授信额度不足", CreditExhausted),
         ("电子税务局登录已失效", LoginNeeded),
         ("需要实名认证, 请扫码", LoginNeeded),
+        ("系统异常, 请稍后再试", AnswerLost),
     ],
 )
-def test_words_of_credit_and_login_halt_instead_of_refusing(text: str, kind: type[Exception]) -> None:
+def test_words_of_credit_login_and_failure_never_refuse(text: str, kind: type[Exception]) -> None:
     assert isinstance(error_of({"success": False, "errorResponse": {"code": 90009, "message": text}}, "x"), kind)
+
+
+def test_a_failure_of_the_service_leaves_the_outcome_unknown() -> None:
+    said = {"code": 500, "message": "请重新登录"}
+    assert isinstance(error_of({"success": False, "errorResponse": said}, "x"), AnswerLost)
 
 
 def test_the_words_of_a_code_that_is_known_do_not_count() -> None:

@@ -323,6 +323,8 @@ def test_an_order_nobody_knows_cannot_be_reversed(connect: Callable[..., Gaodeng
         (1012, "接口调用次数不足", CredentialError),
         (1016, "依赖服务故障", AnswerLost),
         (500, "", AnswerLost),
+        (502, "网关错误", AnswerLost),
+        (1015, "调用税局超时", AnswerLost),
         (1010, "缺少 order_id", VendorRejected),
         ("", "", AnswerLost),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib.metadata import EntryPoint
@@ -282,6 +283,24 @@ def test_a_lost_answer_leaves_exactly_one_invoice_with_one_number(
     assert [row["serial"] for row in sandbox.bureau.blues()] == [outcome.native_id]
 
 
+@dataclass
+class Second(Fault):
+    """Hits the second call alone."""
+
+    def due(self, text: str, is_write: bool) -> bool:
+        self.fired += self.match in text
+        return self.match in text and self.fired == 2
+
+
+def test_a_refusal_right_after_a_lost_answer_says_nothing_of_the_first_call(
+    connect: Callable[..., Leqi], sandbox: LeqiSandbox
+) -> None:
+    sandbox.faults = [Fault("lose_answer", match="/QDFPSC/", count=1), Second("status", match="/QDFPSC/", status=403)]
+    [outcome] = connect().sinks["invoice_request"].write([payload(request())])
+    assert len(sandbox.bureau.blues()) == 1
+    assert isinstance(outcome, Unknown)
+
+
 def test_workers_give_every_request_a_number_of_its_own(connect: Callable[..., Leqi], sandbox: LeqiSandbox) -> None:
     workers = [connect(extra={"numbers_a_call": "3"}).sinks["invoice_request"] for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
@@ -468,7 +487,9 @@ def test_streams_of_invoices_cannot_be_read_by_time(connect: Callable[..., Leqi]
         ("01", "未查询到数据", VendorRejected),
         ("99", "授信额度不足", CreditExhausted),
         ("99", "该发票存在未完成的红字信息确认单", VendorBusy),
-        ("500", "系统繁忙, 请稍后再试", VendorBusy),
+        ("99", "系统繁忙, 请稍后再试", AnswerLost),
+        ("500", "", AnswerLost),
+        ("99", "服务调用超时", AnswerLost),
         ("GW02", "验签失败", CredentialError),
         ("GW01", "能力编码未授权", CredentialError),
         ("", "", AnswerLost),

@@ -287,11 +287,25 @@ def test_a_lost_answer_leaves_the_outcome_unknown_and_exactly_one_invoice(
     assert len(sandbox.bureau.blues()) == 1
 
 
+@pytest.mark.parametrize("result", [None, {}, "ok"])
+def test_a_success_without_a_number_leaves_the_outcome_unknown(
+    connect: Callable[..., Nuonuo], sandbox: NuonuoSandbox, monkeypatch: pytest.MonkeyPatch, result: Any
+) -> None:
+    monkeypatch.setitem(sandbox._methods, "requestBillingNew", lambda _: result)
+    [outcome] = connect().sinks["invoice_request"].write([payload(request())])
+    assert isinstance(outcome, Unknown)
+
+
 def test_faults_for_writes_leave_queries_alone(connect: Callable[..., Nuonuo], sandbox: NuonuoSandbox) -> None:
     connector = connect()
     sandbox.faults = [Fault("lose_answer", writes=True, rate=1.0)]
     assert read(connector, "invoice", "DJ1") == []
     assert read(connector, "red_invoice", "HZ1") == []
+
+
+@pytest.mark.parametrize(("code", "text"), [("500", "系统繁忙"), ("503", ""), ("E9999", "调用税局超时")])
+def test_a_failure_inside_leaves_the_outcome_unknown(code: str, text: str) -> None:
+    assert isinstance(error_of({"code": code, "describe": text}, "requestBillingNew"), AnswerLost)
 
 
 def test_an_answer_without_a_code_leaves_the_outcome_unknown() -> None:
@@ -563,6 +577,15 @@ def test_a_token_refused_with_a_code_nobody_listed_is_no_fault_of_the_invoice(
         connector.check()
     assert "App Secret" in caught.value.zh
     assert isinstance(connector.sinks["invoice_request"].write([payload(request())])[0], Later)
+
+
+def test_a_token_that_does_not_say_how_long_it_lasts_is_used(
+    connect: Callable[..., Nuonuo], sandbox: NuonuoSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = codec.decode(sandbox._issue_token().body)
+    del told["expires_in"]
+    monkeypatch.setattr(sandbox, "_issue_token", lambda: json_response(told))
+    assert isinstance(connect().sinks["invoice_request"].write([payload(request())])[0], Done)
 
 
 def test_a_token_refused_by_a_status_is_no_fault_of_the_invoice(

@@ -41,7 +41,7 @@ from duijie.connect.services import Services
 from duijie.connect.tokens import Token, TokenStore
 from duijie.mapping import StaticLookup, load_mapping
 from duijie.schemas import check
-from sandbox.kit import Fault
+from sandbox.kit import Fault, json_response
 from sandbox.piaozone import PiaozoneSandbox
 from sandbox.serve import Running
 from sandbox.store import Store
@@ -360,6 +360,8 @@ def test_an_exhausted_credit_line_and_a_login_that_ended_are_told_by_their_cause
         ("9999", "开票预扣授信额度失败，授信额度不足", CreditExhausted),
         ("9999", "请先登录电子税务局", LoginNeeded),
         ("9999", "存在未完成的红字信息确认单", VendorBusy),
+        ("503", "请先登录后再试", AnswerLost),
+        ("9999", "系统异常, 请联系管理员", AnswerLost),
         ("9999", "第 1 行 taxRate 不是数字", VendorRejected),
         ("", "", AnswerLost),
     ],
@@ -459,6 +461,13 @@ def test_a_buyer_who_booked_it_must_confirm_and_after_72_hours_the_form_is_void(
     void = invoice(connector, "HZ2", "red_invoice")
     assert (void["status"], void["form_state"]) == ("failed", "07")
     assert "72" in void["reason"]
+
+
+def test_a_token_that_does_not_say_until_when_it_lasts_is_used(
+    connect: Callable[..., Piaozone], sandbox: PiaozoneSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "_granted", lambda name, token: json_response({"data": {name: token}}))
+    assert isinstance(connect().sinks["invoice_request"].write([payload(request())])[0], Done)
 
 
 def test_files_are_fetched_and_the_xml_comes_in_a_zip_with_the_number(connect: Callable[..., Piaozone]) -> None:

@@ -161,7 +161,7 @@ class Delivering:
 
     def _leave_old(self, absent: Sequence[Parcel]) -> list[Parcel]:
         """Those to write: a version that a newer one has overtaken gives way, one that was sent too often waits."""
-        old = [one for one in absent if one.delivery.overtaken]
+        old = self._gate.gone([one for one in absent if one.delivery.overtaken])
         worn = [one for one in absent if one.is_worn and not one.delivery.overtaken]
         with self._journal.writing() as tx:
             self._desk.settle(tx, {one.delivery.claim: Change("superseded", "已有更新的版本") for one in old})

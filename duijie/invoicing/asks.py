@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from duijie.connect.errors import DuijieError
 from duijie.connect.invoicing import CreditLine, Invoicing, Login
@@ -22,12 +22,13 @@ from duijie.journal.tables_invoicing import asked
 
 LEAST = timedelta(seconds=30)
 FORGOTTEN = timedelta(days=2)
+ASKED = ".ask"
 SLOWER_AFTER = 5  # so many asks of a day, each further so many twice as slow
 
 
 @dataclass(frozen=True)
 class Known:
-    """What a platform said last, in fen; `at`: when it was asked."""
+    """What a platform said last, in fen; `at`: when it was asked for what it then answered."""
 
     at: datetime
     total: int | None
@@ -56,31 +57,35 @@ def known(journal: Journal, connection: str, what: str) -> Known | None:
 
 def credit(journal: Journal, connection: str, system: Invoicing, every: timedelta, rules: LifeRules) -> bool:
     """Ask for the credit line, where it may be asked for now; whether there is a fresh answer."""
+    at = journal.now()
     if not _may(journal, connection, "credit", every, rules.asks_a_day):
         return False
     try:
         line = system.credit_line()
     except DuijieError:
         return False
-    _keep(journal, connection, "credit", _figures(line))
+    _keep(journal, connection, "credit", at, _figures(line))
     return True
 
 
 def forget(journal: Journal, connection: str, what: str) -> None:
     """What was said last no longer holds: it is asked for again as soon as it is needed, out of the day's asks."""
-    values = {"at": journal.now() - FORGOTTEN, "total": None, "available": None, "state": "", "qr": "", "until": None}
-    _keep(journal, connection, what, values)
+    mine = (asked.c.connection == connection, asked.c.what == f"{what}{ASKED}")
+    with journal.writing() as tx:
+        tx.execute(update(asked).where(*mine).values(at=journal.now() - FORGOTTEN))
+        tx.execute(delete(asked).where(asked.c.connection == connection, asked.c.what == what))
 
 
 def login(journal: Journal, connection: str, system: Invoicing, every: timedelta, rules: LifeRules) -> Login | None:
     """Ask how the drawer stands, where it may be asked for now."""
+    at = journal.now()
     if not _may(journal, connection, "login", every, rules.asks_a_day):
         return None
     try:
         stands = system.login()
     except DuijieError:
         return None
-    _keep(journal, connection, "login", {"state": stands.state, "qr": stands.qr, "until": stands.until})
+    _keep(journal, connection, "login", at, {"state": stands.state, "qr": stands.qr, "until": stands.until})
     return stands
 
 
@@ -89,11 +94,14 @@ def _figures(line: CreditLine) -> dict[str, int]:
 
 
 def _may(journal: Journal, connection: str, what: str, every: timedelta, most: int) -> bool:
-    """Take one of the day's asks. Later ones of a day come more and more slowly, so that they last."""
+    """Take one of the day's asks. Later ones of a day come more and more slowly, so that they last.
+
+    They are counted in a row beside the answer's: an ask that is not answered makes no answer newer.
+    """
     now = journal.now()
     day = f"{now.astimezone(CHINA):%Y-%m-%d}"
-    here = (asked.c.connection == connection) & (asked.c.what == what)
-    row = {"connection": connection, "what": what, "at": now, "day": day, "times": 1}
+    here = (asked.c.connection == connection) & (asked.c.what == f"{what}{ASKED}")
+    row = {"connection": connection, "what": f"{what}{ASKED}", "at": now, "day": day, "times": 1}
     with journal.writing() as tx:
         if tx.execute(journal.insert_new(asked).values(**row).returning(asked.c.times)).scalar_one_or_none():
             return True
@@ -107,9 +115,11 @@ def _may(journal: Journal, connection: str, what: str, every: timedelta, most: i
         return True
 
 
-def _keep(journal: Journal, connection: str, what: str, values: dict[str, Any]) -> None:
+def _keep(journal: Journal, connection: str, what: str, at: datetime, values: dict[str, Any]) -> None:
+    row = {"connection": connection, "what": what, "at": at, "day": "", "times": 0, **values}
+    said = journal.insert_into(asked).values(**row)
     with journal.writing() as tx:
-        tx.execute(update(asked).where(asked.c.connection == connection, asked.c.what == what).values(**values))
+        tx.execute(said.on_conflict_do_update(index_elements=["connection", "what"], set_=row))
 
 
 def shown(known_line: Known | None) -> Decimal | None:

@@ -84,7 +84,7 @@ def _halted(tx: Transaction, now: datetime, rules: LifeRules) -> Iterator[Overdu
             yield Overdue(
                 "login", row.sink, 1, row.halted_at, title, halts.STEPS["login"].format(connection=connection)
             )
-        if row.state == "trying" and since < now - rules.patience:
+        if row.state in ("released", "trying") and row.trial and since < now - rules.patience:
             title = f"恢复后先试的 {row.trial} 超过 {rules.trial_minutes} 分钟没有结果, 其余仍在等待"
             step = f"请在开票平台查询 {row.trial}; 确认已恢复后执行 duijie invoice resume {connection}"
             yield Overdue("trial", row.sink, 1, since, title, step)

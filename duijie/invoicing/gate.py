@@ -45,6 +45,10 @@ class Gate:
         """Why what was delivered before counts for nothing, and this version leaves otherwise; "" where it counts."""
         return ""
 
+    def gone(self, absent: Sequence[Parcel]) -> list[Parcel]:
+        """Those that the target does not hold and never will; the others are put back."""
+        return list(absent)
+
     def let(self, parcels: Sequence[Parcel], size: int, counts: Counts) -> Iterator[Sequence[Parcel]]:
         """Those that may be written now, in parts of at most `size`; the others are put back.
 

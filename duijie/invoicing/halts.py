@@ -156,7 +156,8 @@ def try_one(journal: Journal, sink: str, key: str) -> bool:
             return False
         mine = update(halt).where(halt.c.id == stands.id, halt.c.state == stands.state)
         mine = mine.where(halt.c.changed_at == stands.changed_at)
-        values = {**_moved(journal, "trying", "恢复后先试一张"), "trial": key[:200], "trial_until": now + TRIAL}
+        mine = mine.where(halt.c.trial_until.is_not_distinct_from(stands.trial_until))
+        values = {**_tries(journal, "trying", "恢复后先试一张"), "trial": key[:200], "trial_until": now + TRIAL}
         return bool(tx.execute(mine.values(**values)).rowcount)
 
 
@@ -174,7 +175,7 @@ def trial_taken(tx: Transaction, journal: Journal, sink: str, key: str, patience
 def trial_untold(tx: Transaction, journal: Journal, sink: str, key: str) -> None:
     """The trial told nothing (no answer, busy): another may be tried."""
     mine = update(halt).where(halt.c.open_sink == sink, halt.c.state == "trying", halt.c.trial == key)
-    tx.execute(mine.values(**_moved(journal, "released", f"{key} 没有结果, 再试一张")))
+    tx.execute(mine.values(**_tries(journal, "released", f"{key} 没有结果, 再试一张")))
 
 
 def end(tx: Transaction, journal: Journal, sink: str, why: str) -> None:
@@ -227,6 +228,11 @@ def _shown(qr: str, connection: str) -> str:
 
 def _moved(journal: Journal, state: str, why: str, who: str = "") -> Record:
     return {"state": state, "changed_at": journal.now(), "changed_by": (who or journal.who)[:120], "why": why}
+
+
+def _tries(journal: Journal, state: str, why: str) -> Record:
+    """A move between tries: since when they go on stays what it was, so that their deadline is reached."""
+    return {name: value for name, value in _moved(journal, state, why).items() if name != "changed_at"}
 
 
 def _fen(value: Decimal | None) -> int | None:

@@ -29,6 +29,7 @@ from duijie.parcels import Parcel
 BLUE = "invoice_request"
 KNOWN_FOR = timedelta(hours=2)
 WAITS_FOR_GRACE = "结果未知且内容已变: 满 {minutes} 分钟仍查不到才会以新内容发出"
+OVERTAKEN = "结果未知且已有更新的版本: 满 {minutes} 分钟仍查不到才会发出新版本"
 OTHER_NUMBER = (
     "单号由 {before} 变为 {now}, 而 {before} 的结果仍未知; 以新单号发出可能重复开票。"
     "请在平台查询 {before}: 已受理则关闭本待处理, 未受理则恢复映射的单号后重放"
@@ -52,6 +53,21 @@ class InvoiceGate(Gate):
             return ""
         return f"平台已将 {before.target_key} 判为开票失败, 更正后的内容以新单号重新申请"
 
+    def gone(self, absent: Sequence[Parcel]) -> list[Parcel]:
+        """Not found counts after the grace time only: until then no newer version may take the place of an unknown."""
+        doubtful = [one for one in absent if one.delivery.before == "unknown"]
+        with self.desk.journal.writing() as tx:
+            early = self._early(tx, doubtful)
+            why = OVERTAKEN.format(minutes=self._rules.grace_minutes)
+            self.desk.settle(tx, {one.delivery.claim: Change("unknown", why, retry_in=60.0) for one in early})
+        return [one for one in absent if one not in early]
+
+    def _early(self, tx: Transaction, doubtful: Sequence[Parcel]) -> list[Parcel]:
+        """Those that left within the grace time."""
+        left = _last_sent(tx, [one.delivery.id for one in doubtful])
+        until = self.desk.journal.now() - self._rules.grace
+        return [one for one in doubtful if left.get(one.delivery.id, until) > until]
+
     def _has_left(self, parcel: Parcel, new_key: str) -> bool:
         """Whether this very content was taken over into the request under the new number."""
         made = documents.get(self.desk.journal, BLUE, new_key) if new_key else None
@@ -73,9 +89,7 @@ class InvoiceGate(Gate):
         if not doubtful:
             return list(parcels)
         with self.desk.journal.writing() as tx:
-            left = _last_sent(tx, [one.delivery.id for one in doubtful])
-            until = self.desk.journal.now() - self._rules.grace
-            early = [one for one in doubtful if left.get(one.delivery.id, until) > until]
+            early = self._early(tx, doubtful)
             renamed = [one for one in doubtful if one not in early and one.key != one.delivery.target_key]
             why = WAITS_FOR_GRACE.format(minutes=self._rules.grace_minutes)
             self.desk.settle(tx, {one.delivery.claim: Change("unknown", why, retry_in=60.0) for one in early})

@@ -147,7 +147,8 @@ def settled(journal: Journal, refunds: Iterable[Document]) -> list[Document]:
     There is none where their order has no invoice, or was invoiced for less because of them.
     """
     sight, used = Sight.of(journal), documents.derived_keys(journal, RULE)
-    asked = {one.key for one in documents.current(journal, "red_request")}
+    dropped = _dropped(journal)
+    asked = {one.key for one in documents.current(journal, "red_request") if one.key not in dropped}
 
     def is_settled(refund: Document) -> bool:
         made = used.get(refund.key, "")

@@ -99,3 +99,16 @@ def test_another_number_never_leaves_while_the_first_is_unknown(make: Make) -> N
     assert world.platform.writes == 1
     (item,) = world.items("conflict")
     assert no(1) in item.reason
+
+
+def test_an_unknown_that_a_newer_version_overtakes_is_looked_up_for_the_grace_time(make: Make) -> None:
+    world = make(Platform(fate={no(1): ["late"]}))
+    world.want(1)
+    world.deliver()
+    world.want(1, buyer="乙公司")
+    world.later(minutes=2)
+    world.deliver()
+    assert world.platform.writes == 1
+    world.later(minutes=11)
+    world.deliver()
+    assert world.platform.held[no(1)]["buyer"] == "乙公司"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from duijie.connect.errors import VendorBusy
 from duijie.invoicing import asks, credit, halts
 from duijie.journal import documents
 from tests.invoicing.world import SINK, Platform, World, no, numbers
@@ -48,6 +49,20 @@ def test_the_line_is_asked_for_once_while_it_is_known(make: Make) -> None:
         world.later(minutes=1)
     assert world.platform.asks == ["credit"]
     assert left(world) == Decimal("98000.00")
+
+
+def test_a_line_that_could_not_be_read_again_is_as_old_as_it_was(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make(Platform(line=Decimal("350.00"), credit=Decimal("350.00")))
+    world.want(1, 2)
+    world.deliver()
+    world.later(hours=3)
+    monkeypatch.setattr(world.platform, "credit_line", lambda: (_ for _ in ()).throw(VendorBusy("繁忙")))
+    world.want(3, 4)
+    world.deliver()
+    assert world.platform.writes == 3, "what was taken since the line was read still counts"
+    line = asks.known(world.journal, "p", "credit")
+    assert line is not None
+    assert world.moment - line.at == timedelta(hours=3)
 
 
 def test_what_fails_gives_its_amount_back(make: Make) -> None:

@@ -76,6 +76,18 @@ def test_a_login_that_nobody_answers_is_told_again(world: World) -> None:
     assert deadlines.overdue(world.journal, LifeRules()) == []
 
 
+def test_trials_that_tell_nothing_again_and_again_reach_their_deadline(world: World) -> None:
+    world.platform.drawer = "scan"
+    world.want(1)
+    world.deliver()
+    world.platform.drawer, world.platform.fate = "in", {no(1): ["late"] * 50}
+    halts.resume(world.journal, "p", "张三")
+    for _ in range(8):
+        world.deliver()
+        world.later(minutes=5)
+    assert [one.kind for one in deadlines.overdue(world.journal, LifeRules()) if one.kind == "trial"] == ["trial"]
+
+
 def test_a_result_that_waits_for_the_drawer_parks_the_sink_and_is_asked_for_on(world: World) -> None:
     world.platform.fate = {no(1): ["issuing"]}
     world.want(1)

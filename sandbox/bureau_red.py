@@ -31,6 +31,7 @@ CONFIRMED = (NOTHING_TO_CONFIRM, AGREED)
 LIVE = (NOTHING_TO_CONFIRM, BY_SELLER, BY_BUYER, AGREED)
 ANSWERER = {BY_SELLER: "buyer", BY_BUYER: "seller"}
 REFUSED = {BY_SELLER: "05", BY_BUYER: "06"}
+NAMES = ("form_no", "uuid", "application_no", "blue_number")  # what a form is asked for by, and stays
 WITHDRAWN = {BY_SELLER: "08", BY_BUYER: "08", AGREED: "09"}
 
 
@@ -40,7 +41,7 @@ class RedForms:
     def __init__(self, store: Store, bureau: Bureau) -> None:
         self._store = store
         self._bureau = bureau
-        self._of_blue: dict[str, list[str]] = {}
+        self._named: dict[tuple[str, str], list[str]] = {}
         self._by_red: dict[str, str] = {}
         self._by_serial: dict[str, str] = {}
         self._unsettled: set[str] = set()
@@ -61,10 +62,10 @@ class RedForms:
 
     def forms(self, **by: str) -> list[Record]:
         """Rows as they stand now, oldest first."""
-        if "blue_number" in by:
-            rows: Iterable[Record] = map(self._row, self._of_blue.get(by["blue_number"], []))
-        else:
-            rows = self._store.all("bureau_form")
+        name = next((name for name in NAMES if name in by), "")
+        rows: Iterable[Record] = self._store.all("bureau_form")
+        if name:
+            rows = map(self._row, self._named.get((name, by[name]), []))
         stored = {name: value for name, value in by.items() if name not in ("state", "red_number")}
         shown = [self._shown(row) for row in rows if all(row[name] == value for name, value in stored.items())]
         return [row for row in shown if all(row[name] == value for name, value in by.items())]
@@ -175,9 +176,11 @@ class RedForms:
         return self._shown(numbered)
 
     def _index(self, row: Record) -> None:
-        form_no, of_blue = row["form_no"], self._of_blue.setdefault(row["blue_number"], [])
-        if form_no not in of_blue:
-            of_blue.append(form_no)
+        form_no = row["form_no"]
+        for name in NAMES:
+            alike = self._named.setdefault((name, row[name]), [])
+            if form_no not in alike:
+                alike.append(form_no)
         if row["red_serial"]:
             self._by_red[row["red_number"]] = form_no
             self._by_serial[row["red_serial"]] = form_no

@@ -20,6 +20,7 @@ LENGTHS = {"billId": 32, "blueElecInvoiceNumber": 20, "blueInvoiceNumber": 20, "
 LINE_REQUIRED = ("blueDetailIndex", "goodsName", "goodsCode", "taxExcludedAmount", "taxAmount", "taxRate")
 BILL_ID = 24
 PAGE, MAX_PAGE = 10, 50
+NAMES = {"billId": "application_no", "billNo": "form_no", "billUuid": "uuid"}  # each with its name at the bureau
 SIDES = {"0": "seller", "1": "buyer"}
 LINES = {"normal": "pc", "special": "bs"}
 REASONS = {"1": "sales_return", "2": "wrong_invoice", "3": "service_stopped", "4": "allowance"}
@@ -52,11 +53,12 @@ class RedForms:
     def query(self, given: Record) -> Record:
         """queryInvoiceRedConfirm."""
         self._must_be_seller(given)
-        names = [name for name in ("billId", "billNo", "billUuid") if given.get(name)]
+        names = [name for name in NAMES if given.get(name)]
         must(bool(names) or bool(given.get("billTimeStart") and given.get("billTimeEnd")), "单号与时间段不能同时为空")
         page, size = _natural(given, "pageNo", 1), _natural(given, "pageSize", PAGE)
         must(page > 0 and 0 < size <= MAX_PAGE, "pageSize 不能超过 50")
-        rows = [self._shown(one) for one in self._bureau.forms()]
+        by = {NAMES[names[0]]: str(given[names[0]])} if names else {}
+        rows = [self._shown(one) for one in self._bureau.forms(**by)]
         if names:
             rows = [row for row in rows if row[names[0]] == given[names[0]]]
         else:
@@ -90,10 +92,9 @@ class RedForms:
 
     def _of(self, given: Record) -> Record:
         """The form that a call names, by the first of billId, billNo and billUuid that is there."""
-        by = {"billId": "application_no", "billNo": "form_no", "billUuid": "uuid"}
-        names = [name for name in by if given.get(name)]
+        names = [name for name in NAMES if given.get(name)]
         must(bool(names), "billId, billNo 与 billUuid 不能同时为空", "E9611")
-        found = self._bureau.forms(**{by[names[0]]: str(given[names[0]])})
+        found = self._bureau.forms(**{NAMES[names[0]]: str(given[names[0]])})
         must(bool(found), "未查询到红字信息确认单", "E9500")
         return found[0]
 

@@ -107,6 +107,6 @@ def _entity(body: Record) -> str:
 def _blue_of(tx: Transaction, red: Record) -> Document | None:
     """The blue that a red invoice reverses, by its number."""
     number = str(red.get("blue_number") or "")
-    query = select(document).where(document.c.entity == "invoice", document.c.number == number, document.c.current)
+    query = select(document).where(documents.has_number("invoice", number))
     rows: Sequence[Document] = [Document.of(row) for row in tx.execute(query)] if number else []
     return next((one for one in rows if one.body["colour"] == "blue"), None)

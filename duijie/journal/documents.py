@@ -9,8 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import func, insert, select, update
 
 from duijie import codec
 from duijie.codec import Record
@@ -216,6 +216,11 @@ def get(journal: Journal, entity: str, key: str) -> Document | None:
     with journal.reading() as tx:
         row = tx.execute(query).first()
     return Document.of(row) if row else None
+
+
+def has_number(entity: str, number: str) -> ColumnElement[bool]:
+    """Which rows are the current document of that number: found by the number, not among all that are current."""
+    return (document.c.number == number) & (document.c.entity.concat("") == entity) & document.c.current
 
 
 def by_ids(tx: Transaction, ids: Iterable[int]) -> dict[int, Document]:

@@ -35,9 +35,13 @@ class Used:
 
 
 def changed(journal: Journal, rule: str, entity: str, since: datetime) -> Iterator[Used]:
-    """Sources of a rule whose current version is another than the one used, and was made since a moment."""
+    """Sources of a rule whose current version is another than the one used, and was made since a moment.
+
+    A document is looked up by the whole key that was used: were the keys compared plainly, SQLite would look for it
+    from where the batch begins.
+    """
     after = ""
-    same = (document.c.entity == derived.c.entity) & (document.c.key == derived.c.key) & document.c.current
+    same = (document.c.entity == derived.c.entity) & (document.c.key == derived.c.key.concat("")) & document.c.current
     columns = (derived.c.entity, derived.c.key, derived.c.document_id, derived.c.result_key, document.c.body)
     query = select(*columns).join(document, same).where(derived.c.rule == rule, derived.c.entity == entity)
     query = query.where(document.c.id != derived.c.document_id, document.c.created_at >= since)

@@ -232,6 +232,7 @@ derived = Table(
     Column("key", String(200), primary_key=True),
     Column("document_id", Serial, nullable=False),
     Column("result_key", String(200), nullable=False),
+    Index("derived_result", "result_key", "rule"),
 )
 
 cursor = Table(

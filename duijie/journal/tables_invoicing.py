@@ -71,6 +71,7 @@ poll = Table(  # when a key that was delivered is asked for again; seen: the res
     Column("seen", BigInteger, nullable=False, server_default="0"),
     Column("status", String(24), nullable=False, server_default=""),
     Index("poll_due", "sink", "is_open", "due_at"),
+    Index("poll_open", "sink", "is_open", "key"),
 )
 
 attempt = Table(  # what was asked for again after a definite refusal, and under which number

@@ -330,17 +330,17 @@ def release_records(
     """
     if not keys:
         return
-    still_open = select(work_item.c.id).where(work_item.c.state != "closed", work_item.c.id != but)
+    still_open = exists().where(work_item.c.id == work_item_record.c.work_item_id)
+    still_open = still_open.where(work_item.c.state != "closed", work_item.c.id != but)
     if about:
         still_open = still_open.where(work_item.c.subject.startswith(about, autoescape=True))
     if missed_by is not None:
-        missing = select(unmapped.c.work_item_id).where(unmapped.c.connection == missed_by)
-        still_open = still_open.where(work_item.c.id.in_(missing))
+        still_open = still_open.where(work_item.c.id == unmapped.c.work_item_id, unmapped.c.connection == missed_by)
     held = select(work_item_record.c.work_item_id).where(
         work_item_record.c.entity == entity,
         work_item_record.c.flow == flow,
         bulk.among(tx, work_item_record.c.key, keys),
-        work_item_record.c.work_item_id.in_(still_open),
+        still_open,
     )
     touched = list(tx.execute(held.distinct()).scalars())
     for item_id in touched:

@@ -1,7 +1,8 @@
 """The proof of the invoices: issued once, right, reversible; ends with one line of JSON, and with 1 when it fails.
 
 `python -m tests.einvoice [--requests N] [--kills K] [--points EVERY]`: a storm of N orders with K killed workers, every
-commit and call of a small scene killed once (or each EVERY-th), the mutants, the bad requests and the tampered files.
+commit and call of two small scenes killed once (or each EVERY-th), the mutants, the bad requests and the tampered
+files.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ def prove(asked: argparse.Namespace) -> tuple[Verdict, dict[str, int]]:
     with _pool() as submit:
         stormy = submit(jobs.stormy, asked.requests, asked.kills)
         parts = [submit(jobs.killed, part, asked.points) for part in range(PARTS)]
+        parts.append(submit(jobs.killed_fetching, asked.points))
         calm, mutants = submit(jobs.calm), submit(jobs.mutants)
         found: Verdict = stormy.result() + calm.result()
         for run, broken in (part.result() for part in parts):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.einvoice.crashes import caught, crashes, whole
+from tests.einvoice.crashes import caught, crashes, crashes_in_fetching, whole
 from tests.einvoice.mutants import MUTANTS
 from tests.einvoice.storm import storm
 from tests.einvoice.verdict import Verdict
@@ -29,6 +29,11 @@ def stormy(folder: Path, size: int, kills: int) -> Verdict:
 def killed(folder: Path, part: int, every: int) -> tuple[int, list[str]]:
     """One part of the points of the small scene."""
     return crashes(folder, slice(part * every, None, PARTS * every))
+
+
+def killed_fetching(folder: Path, every: int) -> tuple[int, list[str]]:
+    """The points of the scene whose files are fetched."""
+    return crashes_in_fetching(folder, slice(None, None, every))
 
 
 def calm(folder: Path) -> Verdict:

@@ -44,10 +44,15 @@ steps:
      mapping: nuonuo/red_request.out, batch: BATCH}
   - {verb: poll, name: poll_reds, connection: nuonuo, stream: red_invoice, mapping: nuonuo/red_invoice.in,
      sink: nuonuo/red_request, entity: invoice}
+  - {verb: fetch, name: fetch, connection: nuonuo}
 """
 SCRIPT = (
     *("orders", "derive_requests", "callback", "request", "wait", "poll", "callback", "poll"),
     *("refunds", "derive_reds", "request_reds", "wait", "poll_reds"),
+)
+FILES_SCRIPT = (
+    *("orders", "derive_requests", "request", "wait", "poll", "fetch"),
+    *("refunds", "derive_reds", "request_reds", "wait", "poll_reds", "fetch"),
 )
 LOTS = {"tokens": 1_000_000, "token_days": 30, "token_seconds": 86_400}
 COMPANY = {"title": "杭州恒信嘉禾科技有限公司", "tax_no": "91330106MA2DEMK14E", "kind": "special"}
@@ -74,6 +79,7 @@ STEPS = (
     Story(buyer=UNHEARD),
     Story(),
 )
+FILED = (Story(returns=(Decimal("0.5"),)), Story())
 STRANGER, EARLY, TWICE, UNTAXED = 3, 0, 4, 5
 
 
@@ -204,6 +210,18 @@ def steps() -> Scene:
                  holds=11, acts=_acts(STEPS, (EARLY, UNTAXED)), lines=SCRIPT, prepare=_before)  # fmt: skip
 
 
+def files() -> Scene:
+    """Two orders, one of them with a refund; one file of each kind cannot be had when it is first asked for."""
+    seed = {"issue_seconds": "0", "limits": LOTS}
+    faults: list[Record] = [
+        {"kind": "lose_answer", "match": ".xml?", "count": 1},
+        {"kind": "status", "status": 503, "match": ".ofd?", "count": 1},
+        {"kind": "malformed", "match": ".pdf?", "count": 1},
+    ]
+    return Scene("einvoice/files", _flow(4), {"nuonuo": seed}, {"nuonuo": faults}, truth, "nuonuo/invoice_request",
+                 holds=3, acts=_acts(FILED, ()), lines=FILES_SCRIPT)  # fmt: skip
+
+
 def stories(size: int) -> list[Story]:
     """A third of the orders come back, in one piece or two."""
     some = ((Decimal("0.5"), Decimal("0.5")), (Decimal(1),), (Decimal("0.3"),))
@@ -226,9 +244,9 @@ def storm(size: int) -> Scene:
 
 
 def scene(name: str) -> Scene:
-    """`steps` or `storm/N`."""
+    """`steps`, `files` or `storm/N`."""
     kind, _, number = name.partition("/")
-    return storm(int(number)) if kind == "storm" else steps()
+    return storm(int(number)) if kind == "storm" else {"steps": steps, "files": files}[kind]()
 
 
-__all__ = ["STEPS", "key_of", "scene", "serial_of", "steps", "stories", "storm"]
+__all__ = ["FILED", "STEPS", "files", "key_of", "scene", "serial_of", "steps", "stories", "storm"]

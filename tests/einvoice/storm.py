@@ -23,13 +23,14 @@ from tests.faults.crash import Stage
 
 STEP = 1900.0  # seconds between two lives: leases end, and the platform may be asked for the line again
 LIVES = 40
+REHEARSED = 50
 PLENTY = "100000000.00"
 
 
 def storm(size: int, folder: Path, kills: int, seed: int = 1, mutant: str = "") -> Verdict:
     """So many orders and so many killed workers."""
     with Stage(scene(f"storm/{size}"), folder).serving() as stage:
-        stage.rehearse()
+        stage.rehearse(f"einvoice/storm/{min(size, REHEARSED)}")
         order = replace(stage.fresh(), mutant=mutant)
         engine = judge.reading(order.journal)
         try:

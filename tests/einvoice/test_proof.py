@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.einvoice.crashes import caught, crashes, whole
+from tests.einvoice.crashes import Files, caught, crashes, crashes_in_fetching, whole
 from tests.einvoice.mutants import MUTANTS
+from tests.einvoice.scenes import files
 from tests.einvoice.storm import storm
+from tests.faults.crash import Result
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +33,26 @@ def test_a_kill_anywhere_leaves_the_bureau_and_the_journal_as_without_it(tmp_pat
     run, broken = crashes(tmp_path, slice(None, None, EVERY))
     assert broken == []
     assert run >= 5
+
+
+def test_a_kill_anywhere_in_the_fetching_leaves_one_original_of_each_kind(tmp_path: Path) -> None:
+    run, broken = crashes_in_fetching(tmp_path, slice(None, None, EVERY // 2))
+    assert broken == []
+    assert run >= 5
+
+
+def test_a_file_that_is_lost_spoilt_or_of_nobody_is_noticed(tmp_path: Path) -> None:
+    with Files(files(), tmp_path).serving() as stage:
+        stage.rehearse()
+        order = stage.fresh()
+        stage.settled(order, Result(stage.scene.name, ""))
+        assert stage.misfiled(order) == []
+        archive = Path(order.home) / "originals"
+        first, second, *_ = sorted(path for path in archive.rglob("*") if path.is_file())
+        first.rename(first.with_name("0.pdf"))
+        second.chmod(0o600)
+        second.write_bytes(b"other")
+        assert len(stage.misfiled(order)) == 3
 
 
 def test_a_storm_with_killed_workers_and_a_line_that_ends_issues_each_exactly_once(tmp_path: Path) -> None:

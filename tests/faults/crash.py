@@ -73,9 +73,10 @@ class Stage:
         url = self._journals.fresh(home)
         return Order(self.scene.name, str(home), url, self.systems.urls, mutant=self.mutant)
 
-    def rehearse(self) -> None:
-        """Warm the parent of those that will be killed."""
-        self._nursery.rehearse(self.fresh())
+    def rehearse(self, scene: str = "") -> None:
+        """Warm the parent of those that will be killed, with the scene or a smaller one like it."""
+        order = self.fresh()
+        self._nursery.rehearse(replace(order, scene=scene or order.scene))
 
     def play(self, order: Order) -> int:
         """One run; its exit status."""

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import insert, update
 
-from duijie import codec, drift, watch
+from duijie import codec, drift, heap, watch
 from duijie.alerts.sending import send_waiting
 from duijie.codes import fix
 from duijie.connect.connection import Connection, find_connection
@@ -97,6 +97,7 @@ class Engine:
 
     def run(self, flow: Flow, step: Step) -> dict[str, int]:
         """Run one step; returns its counts. Raises errors of the tree after recording them."""
+        heap.settle()
         run_id = self._begin(flow, step)
         try:
             self._must_be_in_use(step)

@@ -1,4 +1,4 @@
-"""Duijie's part: the WooCommerce connector, read as `duijie.pull` reads it; each measurement in a process of its own.
+"""Duijie's part: the WooCommerce connector, read as `duijie.pull` reads it in a process of the engine; each measurement in a process of its own.
 
 `python -m benchmarks.connectors.ours pull URL CONNECTIONS`: every order of the list. `… handling ROUNDS`: signing and
 parsing alone, without a socket. Each prints one line of JSON.
@@ -20,7 +20,7 @@ from connectors.woocommerce import CONNECTOR
 from connectors.woocommerce.client import new_nonce
 from connectors.woocommerce.oauth import signed
 from connectors.woocommerce.orders import ORDER_FIELDS, changed
-from duijie import codec
+from duijie import codec, heap
 from duijie.connect.connection import Connection
 from duijie.connect.protocol import Window
 from duijie.connect.services import Services
@@ -56,5 +56,6 @@ def handling(rounds: int) -> dict[str, float]:
 
 if __name__ == "__main__":
     name, *rest = sys.argv[1:]
+    heap.settle()
     told = pull(rest[0], int(rest[1])) if name == "pull" else handling(int(rest[0]))
     print(json.dumps(told))

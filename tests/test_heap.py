@@ -7,7 +7,7 @@ import sys
 
 LOOPS = """
 import gc, weakref
-from duijie import heap
+from duijie import engine, heap
 heap.settle()
 class Node: pass
 gone = []

@@ -1,4 +1,5 @@
-"""Duijie's part: the WooCommerce connector, read as `duijie.pull` reads it in a process of the engine; each measurement in a process of its own.
+"""Duijie's part: the WooCommerce connector, read as a run of the engine reads it; each measurement in a process
+of its own.
 
 `python -m benchmarks.connectors.ours pull URL CONNECTIONS`: every order of the list. `… handling ROUNDS`: signing and
 parsing alone, without a socket. Each prints one line of JSON.

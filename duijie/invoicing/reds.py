@@ -8,7 +8,7 @@ While a form of the buyer on the same invoice is open, no other can be begun: th
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -144,19 +144,26 @@ def red_issues(making: Making) -> Counts:
 def settled(journal: Journal, refunds: Iterable[Document]) -> list[Document]:
     """Refunds whose money side may be posted: their red invoice is issued, or there is none to be.
 
-    There is none where their order has no invoice, or was invoiced for less because of them.
+    There is none where their order has no invoice, was invoiced for less because of them, or a person gave it up.
     """
     sight, used = Sight.of(journal), documents.derived_keys(journal, RULE)
+    asked = {one.key for one in documents.current(journal, "red_request")}
     dropped = _dropped(journal)
-    asked = {one.key for one in documents.current(journal, "red_request") if one.key not in dropped}
 
     def is_settled(refund: Document) -> bool:
-        made = used.get(refund.key, "")
-        if made in asked:
+        made = _last(used.get(refund.key, ""), asked)
+        if made in asked - dropped:
             return sight.status(made) == "issued"
         return bool(made) or not sight.requests.get(refund.body["order_key"])
 
     return [one for one in refunds if is_settled(one)]
+
+
+def _last(number: str, asked: Set[str]) -> str:
+    """The red request that stands for this one now: a void one may have been begun once more, and again."""
+    while number and (after := reds.number_after(number)) in asked:
+        number = after
+    return number
 
 
 def _by_order(requests: Iterable[Record]) -> dict[str, list[Record]]:

@@ -13,6 +13,7 @@ from duijie.cli.invoice_red import app
 from duijie.codec import Record
 from duijie.derive.making import make
 from duijie.flow import Derive
+from duijie.invoicing import corrections
 from duijie.journal import Journal, deliveries, documents, planning
 from sandbox.bureau import RedForm
 from tests.derive.test_invoices import COMPANY
@@ -22,6 +23,7 @@ from tests.invoicing.test_reds import buyer_begins
 MAPPINGS = Path("mappings")
 ISSUE = Derive(name="issue", make="red_issues")
 REDS = Derive(name="reds", make="red_requests")
+MONEY = {"net": Decimal("100.00"), "tax": Decimal("13.00"), "tax_rate": Decimal("0.13")}
 REFUNDS = Derive(name="refunds", make="vouchers", rule="refund", settings={"after_red": True})
 
 
@@ -89,6 +91,31 @@ def test_the_voucher_of_a_refund_that_lessened_the_request_waits_for_no_red(worl
     [back] = documents.current(world.journal, "sales_refund")
     with world.journal.writing() as tx:
         documents.mark_derived(tx, "red_invoice", [back], world.all("invoice_request")[0]["key"])
+    assert run(world.journal, REFUNDS)["new_documents"] == 1
+
+
+def test_the_voucher_of_a_refund_waits_for_the_red_that_was_begun_once_more(world: World) -> None:
+    world.sandbox.seed({"booked_buyers": [COMPANY["title"]]})
+    world.sold()
+    world.refund("113.00", qty=2, shop="S01", **MONEY)
+    world.run("red_invoices")
+    world.sandbox.bureau.answer(world.forms()[0]["form_no"], "buyer", False)
+    world.run("red_invoices")
+    corrections.again(world.journal, world.reds()[0]["request_no"], who="王会计")
+    world.run("red_invoices")
+    assert "new_documents" not in run(world.journal, REFUNDS)
+    world.sandbox.bureau.answer(world.forms()[-1]["form_no"], "buyer", True)
+    world.run("red_invoices")
+    assert run(world.journal, REFUNDS)["new_documents"] == 1
+
+
+def test_the_voucher_of_a_refund_waits_for_no_red_that_a_person_gave_up(world: World) -> None:
+    world.sold()
+    world.refund("113.00", qty=2, shop="S01", **MONEY)
+    assert run(world.journal, REDS) == {"new_documents": 1}
+    world.plan("red_request")
+    assert "new_documents" not in run(world.journal, REFUNDS)
+    world.give_up(world.all("red_request")[0]["key"])
     assert run(world.journal, REFUNDS)["new_documents"] == 1
 
 

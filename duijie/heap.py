@@ -6,6 +6,7 @@ let the collector look. That took a third of the time of parsing (`make bench-co
 
 from __future__ import annotations
 
+import atexit
 import gc
 from functools import cache
 
@@ -17,4 +18,5 @@ def settle() -> None:
     """Once a process, when it begins to work: what is loaded stays, and cycles are looked for seldom."""
     gc.collect()
     gc.freeze()
+    atexit.register(gc.unfreeze)
     gc.set_threshold(YOUNG, 10, 10)

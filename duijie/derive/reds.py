@@ -76,10 +76,12 @@ def whole_red(request: Record, blue: Record, rules: InvoiceRules, earlier: Seque
 
 
 def corrected(request: Record, buyer: Record, rules: InvoiceRules) -> Record:
-    """The request that follows a reversed one: another buyer, another number, all else the same."""
+    """The request that follows a reversed one: another buyer (in its remark too), another number, all else the same."""
     number = number_of(rules.blue_prefix, f"{request['key']}/corrected", BLUE_LENGTH)
     parts = {name: value for name, value in request.items() if name not in ("base_no", "part")}
-    return {**parts, "key": number, "request_no": number, "buyer": buyer, "corrects": request["request_no"]}
+    remark = request.get("remark", "").replace(request["buyer"]["name"], buyer["name"])
+    known = {"key": number, "request_no": number, "buyer": buyer, "remark": remark, "corrects": request["request_no"]}
+    return {**parts, **known}
 
 
 def once_more(red: Record, request: Record, earlier: Sequence[Record], by_buyer: Sequence[Record] = ()) -> Record:

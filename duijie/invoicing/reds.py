@@ -8,7 +8,7 @@ While a form of the buyer on the same invoice is open, no other can be begun: th
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -151,19 +151,12 @@ def settled(journal: Journal, refunds: Iterable[Document]) -> list[Document]:
     dropped = _dropped(journal)
 
     def is_settled(refund: Document) -> bool:
-        made = _last(used.get(refund.key, ""), asked)
+        made = used.get(refund.key, "")
         if made in asked - dropped:
             return sight.status(made) == "issued"
         return bool(made) or not sight.requests.get(refund.body["order_key"])
 
     return [one for one in refunds if is_settled(one)]
-
-
-def _last(number: str, asked: Set[str]) -> str:
-    """The red request that stands for this one now: a void one may have been begun once more, and again."""
-    while number and (after := reds.number_after(number)) in asked:
-        number = after
-    return number
 
 
 def _by_order(requests: Iterable[Record]) -> dict[str, list[Record]]:

@@ -113,6 +113,12 @@ def test_a_corrected_request_differs_in_buyer_and_number_only() -> None:
     assert made == reds.corrected(request, OTHER, RULES)
 
 
+def test_a_remark_that_names_the_buyer_names_the_right_one_afterwards() -> None:
+    request = asked(line(1, Decimal("113.00")))
+    named = {**request, "remark": f"购方 {request['buyer']['name']}, 订单号 1"}
+    assert reds.corrected(named, OTHER, RULES)["remark"] == f"购方 {OTHER['name']}, 订单号 1"
+
+
 def test_a_void_red_is_made_once_more_under_another_number_within_what_is_left() -> None:
     request = asked(line(1, Decimal("113.00"), qty=2), line(2, Decimal("22.60")))
     red = red_of(request, refund("56.50", qty=1))

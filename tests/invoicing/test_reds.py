@@ -78,7 +78,7 @@ def test_two_refunds_at_once_are_reversed_one_after_the_other(world: World) -> N
     world.refund("22.60", 2, place=2)
     for _ in range(3):
         world.run("red_invoices")
-        world.clock.forward(minutes=5)
+        world.clock.forward(hours=1)
     assert reversed_(world) == Decimal("-79.10")
     assert len(world.forms()) == 2
 

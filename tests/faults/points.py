@@ -1,13 +1,12 @@
 """Where a process can die: just before and just after every commit, and before, in and after every network call.
 
 `Taps` counts the points as a process reaches them and, armed, kills the process at one of them with SIGKILL. "In" is
-when the answer has arrived at this machine and nothing has read it: the server has acted and we do not know it.
+when the answer has arrived at this machine and nothing has looked at it: the server has acted and we do not know it.
 """
 
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 from collections import Counter
@@ -19,12 +18,10 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from urllib3.connection import HTTPConnection
 
 import duijie
-from duijie.connect.wire import Wire
+from duijie.connect import wire
 
-ANSWER_SECONDS = 30.0
 PRODUCT = f"{Path(duijie.__file__).parent}{os.sep}"
 
 
@@ -58,15 +55,16 @@ class Taps:
         """Put the taps in: from here on every commit and every call of this process is counted."""
         for dialect in (PGDialect_psycopg, SQLiteDialect_pysqlite):
             self._around(dialect, "do_commit", "commit", lambda *_: _committing())
-        self._around(Wire, "exchange", "call", lambda _, method, url, *__: self._called(method, url))
-        answer = HTTPConnection.getresponse
+        self._around(wire.Wire, "exchange", "call", lambda _, method, url, *__: self._called(method, url))
+        carried = wire._carried
 
-        def getresponse(connection: HTTPConnection, *args: Any, **kwargs: Any) -> Any:
-            select.select([connection.sock], [], [], ANSWER_SECONDS)
-            self.at("call in", self._calling.what)
-            return answer(connection, *args, **kwargs)
+        def answered(*args: Any) -> None:
+            try:
+                carried(*args)
+            finally:
+                self.at("call in", self._calling.what)
 
-        HTTPConnection.getresponse = getresponse  # type: ignore[method-assign]
+        wire._carried = answered
 
     def _called(self, method: str, url: str) -> str:
         self._calling.what = f"{method} {urlsplit(url).path}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-import psycopg
 import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
@@ -90,8 +90,8 @@ def fed_to_the_database(url: str, script: str) -> None:
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
             connection.executescript(script)
     else:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(script.encode())
+        psql = ["psql", url, "-q", "-v", "ON_ERROR_STOP=1"]
+        subprocess.run(psql, input=script, text=True, check=True, capture_output=True)
 
 
 def test_a_preview_is_the_upgrade_in_words_and_changes_nothing(elsewhere: Elsewhere, reopened: Reopened) -> None:

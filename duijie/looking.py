@@ -1,5 +1,7 @@
 """Asking a sink what it holds already, so that one document that cannot be asked for does not hold up the others.
 
+An error that names one of the documents (`where`) is of that one: the others come again at once, and it later.
+
 A target that refuses a whole question may mean only a part of it: of a connection with many shops one has withdrawn its
 authorisation, or is banned for a while. The question is then asked by halves, down to the documents it is refused for.
 """
@@ -14,7 +16,7 @@ from duijie.connect.errors import DuijieError, OutcomeUnknown, RateLimited, Term
 from duijie.connect.protocol import Found, Sink
 from duijie.parcels import Parcel, shielded
 
-TERMINAL_PAUSE = 60.0  # a person must act first: the run ends before these are due again
+ALONE_PAUSE = 60.0  # where a person must act first, or one document alone gets no answer: the run goes on without it
 SHORTEST_PAUSE = 5.0
 
 
@@ -30,8 +32,8 @@ class Unanswered(NamedTuple):
         """Seconds until it is worth another try; what was not asked for comes again before what was refused."""
         if self.is_assumed:
             return SHORTEST_PAUSE
-        if isinstance(self.error, Terminal):
-            return TERMINAL_PAUSE
+        if isinstance(self.error, Terminal) or self.error.where == self.parcel.key:
+            return max(ALONE_PAUSE, getattr(self.error, "retry_after", 0.0))
         return max(SHORTEST_PAUSE, getattr(self.error, "retry_after", 0.0))
 
 
@@ -52,7 +54,8 @@ def look_up(name: str, sink: Sink, parcels: Sequence[Parcel]) -> Looked:
         if len(parcels) == 1:
             return Looked({}, [Unanswered(parcels[0], error)])
     except (Transient, OutcomeUnknown) as error:
-        return Looked({}, [Unanswered(one, error) for one in parcels])
+        is_of_one = error.where in {one.key for one in parcels}
+        return Looked({}, [Unanswered(one, error, is_of_one and error.where != one.key) for one in parcels])
     return _by_halves(name, sink, parcels)
 
 

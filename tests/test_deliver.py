@@ -15,7 +15,15 @@ from sqlalchemy import select, update
 from duijie import leases, parcels
 from duijie.codec import Record
 from duijie.connect import leave
-from duijie.connect.errors import ConfigError, ConnectorFault, CredentialError, DuijieError, NotSent, RateLimited
+from duijie.connect.errors import (
+    ConfigError,
+    ConnectorFault,
+    CredentialError,
+    DuijieError,
+    NotSent,
+    RateLimited,
+    VendorBusy,
+)
 from duijie.connect.protocol import Done, Figures, Found, Later, Outcome, Refused, Safety, Unknown
 from duijie.connect.retry import outcome_of
 from duijie.deliver import Delivering, must_take
@@ -504,6 +512,13 @@ class TestATargetThatRefusesAPartOfAQuestion:
             run(kept, target, tmp_path)
         assert states(kept) == {key: "pending" if key.startswith("s") else "done" for key in self.KEYS}
         assert sorted(one["no"] for one in target.held) == ["a", "b", "c", "d", "e"]
+
+    def test_gets_all_the_others_where_it_gives_no_answer_of_one(self, kept: Journal, tmp_path: Path) -> None:
+        target = OneShopIsShut(VendorBusy("单据 s1 的状态不明", where="s1"))
+        orders(kept, "a", "s1", "b")
+        run(kept, target, tmp_path)
+        assert states(kept) == {"a": "done", "s1": "pending", "b": "done"}
+        assert len(target.asked) == 2
 
     def test_is_not_asked_for_every_document_where_it_refuses_all(self, kept: Journal, tmp_path: Path) -> None:
         target = OneShopIsShut(RateLimited("限流", retry_after=500.0))

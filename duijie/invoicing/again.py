@@ -82,8 +82,9 @@ class Again:
         except Terminal:
             middle = len(keys) // 2
             return {**self._found(keys[:middle]), **self._found(keys[middle:])} if middle else {}
-        except DuijieError:
-            return {}
+        except DuijieError as error:
+            others = [key for key in keys if key != error.where]
+            return self._found(others) if 0 < len(others) < len(keys) else {}
         return {key: there.get(key) for key in keys}
 
     def _look_again(self, moving: Sequence[Attempt]) -> None:

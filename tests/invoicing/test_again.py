@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from duijie.connect.errors import ConfigError
+from duijie.connect.errors import ConfigError, VendorBusy
+from duijie.connect.protocol import Found
 from duijie.invoicing import attempts, halts
 from duijie.journal import documents
 from duijie.journal.tables import link
@@ -101,6 +102,26 @@ def test_a_buyer_that_is_wrong_waits_for_a_person_and_goes_out_anew_once_correct
     assert world.rows()[no(1)] == "cancelled", "its second version left under the new number"
     assert world.items("invoice") == []
     assert world.items("conflict") == []
+
+
+class SilentOfOne(Platform):
+    """Gives no answer of the first request, whatever else is asked with it."""
+
+    def find(self, keys: Sequence[str]) -> Mapping[str, Found]:
+        if no(1) in keys:
+            raise VendorBusy("状态不明", where=no(1))
+        return super().find(keys)
+
+
+def test_one_that_the_platform_gives_no_answer_of_holds_up_no_other(make: Make) -> None:
+    world = make(SilentOfOne(fate={no(1): ["buyer"], no(2): ["buyer"]}))
+    world.want(1, 2)
+    world.deliver()
+    world.poll()
+    attempts.want(world.journal, [no(1), no(2)], "李开票", "买家更正了抬头")
+    world.deliver()
+    world.poll()
+    assert issued(world) == [attempts.successor(no(2))]
 
 
 def test_a_platform_that_tries_again_itself_keeps_the_number(make: Make) -> None:

@@ -220,7 +220,7 @@ def _carried(curl: pycurl.Curl, multi: pycurl.CurlMulti, incoming: Incoming) -> 
 
 
 def _failure(code: int, incoming: Incoming) -> Exception:
-    if code in NO_ADDRESS:
+    if code in NO_ADDRESS and not incoming.left:
         return InvalidAddress()
     is_late = code == pycurl.E_OPERATION_TIMEDOUT
     return WireError(_names().get(code, str(code)), left=incoming.left, late=is_late)

@@ -100,6 +100,26 @@ def test_an_answer_that_does_not_end_is_given_up(
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"hello\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        HEAD + b"Content-Length: -1\r\n\r\n",
+        HEAD + b"Content-Encoding: br\r\n\r\n{}",
+    ],
+)
+def test_what_is_no_answer_of_http_leaves_the_outcome_unknown(sender: Http, said: bytes) -> None:
+    def behave(caller: socket.socket) -> None:
+        caller.recv(65536)
+        caller.sendall(said)
+        caller.close()
+
+    with serving(behave) as port, pytest.raises(AnswerLost):
+        sender.send("POST", f"http://127.0.0.1:{port}/", body=b"{}")
+
+
 def test_a_whole_answer_comes_back_whole_however_it_is_cut_and_packed(sender: Http) -> None:
     def packed(caller: socket.socket) -> None:
         caller.recv(65536)

@@ -9,24 +9,24 @@ from __future__ import annotations
 
 from urllib.parse import urljoin
 
+from requests.models import REDIRECT_STATI
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
 from duijie.connect.connection import Connection
 from duijie.connect.errors import ConfigError, VendorRejected
 from duijie.connect.http import Http
+from duijie.connect.wire import REDIRECTS
 
 FILE_BYTES = 10 * 1024 * 1024
-REDIRECTED = (301, 302, 303, 307, 308)
-MOST_CALLS = 4
 
 
 def download(http: Http, url: str, connection: Connection) -> bytes:
     """The bytes at `url`, at most 10 MB. Raises ConfigError for a host nobody trusts, else errors of the tree."""
-    for _ in range(MOST_CALLS):
+    for _ in range(1 + REDIRECTS):
         host = _trusted(url, connection)
-        answer = http.send("GET", url, answers=REDIRECTED)
-        if answer.status_code not in REDIRECTED:
+        answer = http.send("GET", url, answers=REDIRECT_STATI)
+        if answer.status_code not in REDIRECT_STATI:
             return _small(answer.content, host)
         url = urljoin(url, answer.headers.get("location", ""))
     raise VendorRejected(

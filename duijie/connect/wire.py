@@ -128,15 +128,18 @@ class Wire:
 
         `kept`: statuses that are an answer even where they redirect.
         """
+        answer = self._once(method.upper(), url, body, headers)
         passed: list[Answer] = []
-        while True:
-            answer = self._once(method.upper(), url, body, headers)
-            if answer.status_code in kept or not answer.leads_on:
-                return replace(answer, history=tuple(passed))
+        while answer.leads_on and answer.status_code not in kept:
             if len(passed) == REDIRECTS:
                 raise WireError("TOO_MANY_REDIRECTS", left=True)
             passed.append(answer)
-            method, url, body, headers = _moved(method.upper(), answer, body, headers)
+            try:
+                method, url, body, headers = _moved(method.upper(), answer, body, headers)
+                answer = self._once(method, url, body, headers)
+            except (InvalidAddress, WireError) as error:  # the first call has left, whatever became of this one
+                raise WireError(str(error), left=True, late=getattr(error, "late", False)) from None
+        return replace(answer, history=tuple(passed))
 
     def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         target = address(url)
@@ -210,7 +213,7 @@ def _carried(curl: pycurl.Curl, multi: pycurl.CurlMulti, incoming: Incoming) -> 
     multi.add_handle(curl)
     try:
         while multi.perform()[1]:
-            if multi.select(LOOK_AGAIN) <= 0:
+            if multi.select(_patience(multi)) <= 0:
                 time.sleep(0.001)
         failed = multi.info_read()[2]
     finally:
@@ -219,9 +222,15 @@ def _carried(curl: pycurl.Curl, multi: pycurl.CurlMulti, incoming: Incoming) -> 
         raise _failure(failed[0][1], incoming)
 
 
+def _patience(multi: pycurl.CurlMulti) -> float:
+    """Seconds to wait at most: libcurl has something of its own to do then, such as trying the next address."""
+    soon = multi.timeout()
+    return LOOK_AGAIN if soon < 0 else min(LOOK_AGAIN, soon / 1000)
+
+
 def _failure(code: int, incoming: Incoming) -> Exception:
     if code in NO_ADDRESS and not incoming.left:
-        return InvalidAddress()
+        return InvalidAddress(_names()[code])
     is_late = code == pycurl.E_OPERATION_TIMEDOUT
     return WireError(_names().get(code, str(code)), left=incoming.left, late=is_late)
 
@@ -241,7 +250,7 @@ def address(url: str) -> str:
     try:
         made.prepare_url(url, None)
     except (requests.exceptions.RequestException, UnicodeError):
-        raise InvalidAddress from None
+        raise InvalidAddress("URL_MALFORMAT") from None
     return str(made.url)
 
 
@@ -253,11 +262,8 @@ def _moved(
     kept = dict(headers)
     if requests.Session().should_strip_auth(answer.url, target):  # type: ignore[no-untyped-call]
         kept = {name: value for name, value in kept.items() if name.lower() not in ("authorization", "cookie")}
-    if (
-        method in ("GET", "HEAD")
-        or answer.status_code in (307, 308)
-        or (answer.status_code != 303 and method != "POST")
-    ):
+    is_same = method in ("GET", "HEAD") or answer.status_code in (307, 308)
+    if is_same or (answer.status_code != 303 and method != "POST"):
         return method, target, body, kept
     kept = {name: value for name, value in kept.items() if not name.lower().startswith("content-")}
     return "GET", target, None, kept

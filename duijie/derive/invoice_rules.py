@@ -103,12 +103,22 @@ def load_rules(path: Path) -> InvoiceRules:
     if unknown := sorted(set(rules.severity) - set(CODES)):
         raise _wrong(path, f"severity: {', '.join(unknown)} - `$.severity`")
     try:
-        fields = {name for _, name, _, _ in string.Formatter().parse(rules.remark) if name is not None}
+        fields = _remark_fields(rules)
     except ValueError as error:
         raise _wrong(path, f"remark: {error} - `$.remark`") from error
     if unknown := sorted(fields - REMARK_FIELDS):
         raise _wrong(path, f"remark: {', '.join(unknown)} not in {', '.join(sorted(REMARK_FIELDS))} - `$.remark`")
     return msgspec.structs.replace(rules, codes=tax_codes.load(path.parent))
+
+
+def names_title(rules: InvoiceRules) -> bool:
+    """Whether the remark names the buyer."""
+    return "title" in _remark_fields(rules)
+
+
+def _remark_fields(rules: InvoiceRules) -> set[str]:
+    """What the remark template names. Raises ValueError where it is no template."""
+    return {name for _, name, _, _ in string.Formatter().parse(rules.remark) if name is not None}
 
 
 def _with_fractions(data: Any) -> Any:
@@ -143,4 +153,5 @@ __all__ = [
     "is_tax_number",
     "load_rules",
     "makes_amount",
+    "names_title",
 ]

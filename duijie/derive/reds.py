@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from duijie.codec import Record
 from duijie.connect.errors import InvalidDocument
-from duijie.derive.invoice_rules import InvoiceRules, makes_amount
+from duijie.derive.invoice_rules import InvoiceRules, makes_amount, names_title
 from duijie.derive.invoices import billable, number_of, unit_price
 from duijie.derive.rounding import Split, split_tax
 
@@ -79,7 +79,9 @@ def corrected(request: Record, buyer: Record, rules: InvoiceRules) -> Record:
     """The request that follows a reversed one: another buyer (in its remark too), another number, all else the same."""
     number = number_of(rules.blue_prefix, f"{request['key']}/corrected", BLUE_LENGTH)
     parts = {name: value for name, value in request.items() if name not in ("base_no", "part")}
-    remark = request.get("remark", "").replace(request["buyer"]["name"], buyer["name"])
+    remark = request.get("remark", "")
+    if names_title(rules):
+        remark = remark.replace(request["buyer"]["name"], buyer["name"])
     known = {"key": number, "request_no": number, "buyer": buyer, "remark": remark, "corrects": request["request_no"]}
     return {**parts, **known}
 

@@ -37,6 +37,7 @@ from sandbox.serve import free_ports
 class Server(BaseHTTPRequestHandler):
     hits: ClassVar[Counter[str]] = Counter()
     seen: ClassVar[list[dict[str, str]]] = []
+    there: ClassVar[str] = ""
 
     def do_POST(self) -> None:
         type(self).hits[self.path] += 1
@@ -45,6 +46,8 @@ class Server(BaseHTTPRequestHandler):
         self.server.seen.append({**given, "": f"{self.requestline} {body[:9]!r} {len(body)}"})  # type: ignore[attr-defined]
         if self.path == "/moved":
             self._answer(302, b"", {"Location": "/ok", "Set-Cookie": "stuck=7"})
+        elif self.path == "/away":
+            self._answer(302, b"", {"Location": self.there})
         elif self.path == "/busy" and self.hits[self.path] < 3:
             self._answer(429, b"", {"Retry-After": "0"})
         elif self.path == "/cut":
@@ -201,6 +204,14 @@ def test_a_redirect_is_followed_and_a_cookie_is_kept(http: Http, url: str) -> No
     assert (answer.url, [one.status_code for one in answer.history]) == (f"{url}/ok", [302])
     http.send("POST", f"{url}/ok", body=b"{}")
     assert [one.get("Cookie") for one in Server.seen] == [None, "stuck=7", "stuck=7"]
+
+
+@pytest.mark.parametrize("there", ["http://127.0.0.1:{closed}/", "file:///etc/passwd", "http://*.example/"])
+def test_what_left_and_was_led_to_where_nobody_is_has_left(http: Http, url: str, there: str) -> None:
+    Server.there = there.format(closed=free_ports(1)[0])
+    with pytest.raises(AnswerLost):
+        http.send("POST", f"{url}/away", body=b"{}")
+    assert Server.hits["/away"] == 1
 
 
 def test_an_answer_that_is_not_json_leaves_the_outcome_unknown(http: Http, url: str) -> None:

@@ -99,5 +99,5 @@ def vendure() -> Iterator[Site]:
             )
 
 
-# `make contract` and `--long`: over a minute, of which what is of Vendure alone is shown by test_vendure.py.
+# `make contract` and `--long` run it, for it takes over a minute; test_vendure.py shows what is Vendure's own.
 TestVendure = pytest.mark.long(pytest.mark.slow(pytest.mark.real_system("vendure 3.7.3")(contract(vendure))))

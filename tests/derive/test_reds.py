@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from duijie.codec import Record
@@ -116,7 +117,9 @@ def test_a_corrected_request_differs_in_buyer_and_number_only() -> None:
 def test_a_remark_that_names_the_buyer_names_the_right_one_afterwards() -> None:
     request = asked(line(1, Decimal("113.00")))
     named = {**request, "remark": f"购方 {request['buyer']['name']}, 订单号 1"}
-    assert reds.corrected(named, OTHER, RULES)["remark"] == f"购方 {OTHER['name']}, 订单号 1"
+    rules = msgspec.structs.replace(RULES, remark="购方 {title}, 订单号 {order_no}")
+    assert reds.corrected(named, OTHER, rules)["remark"] == f"购方 {OTHER['name']}, 订单号 1"
+    assert reds.corrected(named, OTHER, RULES)["remark"] == named["remark"], "it is a shop's name, or only words"
 
 
 def test_a_void_red_is_made_once_more_under_another_number_within_what_is_left() -> None:
